@@ -1,0 +1,48 @@
+# make demo: the whole path, as a story in the terminal.   make test: all promises.   make help: the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help demo test check bench requirements schema clean
+
+help:
+	@grep -E '^# make' Makefile | tr -s ' ' | sed 's/^# //'
+
+# make demo ARGS="--once --speed max --report out.json"
+demo: $(VENV)/.ready
+	@$(BIN)/naruko demo $(ARGS)
+
+test: $(VENV)/.ready
+	@.ci/servers
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/naruko check -c config
+	$(BIN)/python -m hub.config.schema --check
+
+bench: $(VENV)/.ready
+	@.ci/servers
+	@$(BIN)/python -m bench $(ARGS)
+
+# make requirements: pin again what pyproject.toml asks for
+requirements:
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+
+schema: $(VENV)/.ready
+	$(BIN)/python -m hub.config.schema
+
+$(VENV)/.ready: requirements-dev.txt pyproject.toml
+	@echo "setting up $(VENV) (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Naruko needs Python 3.11 or newer: apt install python3 python3-venv")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,1 @@
+"""What stands in the field: profiles of device models and the decoders of their payloads."""

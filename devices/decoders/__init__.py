@@ -1,0 +1,1 @@
+"""One file a payload family, each with `decode(model, fport, data) -> Frame`."""

@@ -1,0 +1,400 @@
+"""What may stand in the files of a town. Durations are written as `90s`, `20m`, `6h`, `7d` and held in ms."""
+
+import re
+from datetime import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from devices.frame import Millis
+
+UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def parse_duration(value: Any) -> Any:
+    """`90s` -> 90000. A bare number is refused: nobody knows what unit it was meant in."""
+    if not isinstance(value, str) or not (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value)):
+        raise ValueError("write a duration with its unit, such as 90s, 20m, 6h or 7d")
+    return round(float(match[1]) * UNITS_MS[match[2]])
+
+
+Duration = Annotated[Millis, BeforeValidator(parse_duration)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Metres = float
+
+
+class Shape(BaseModel):
+    """Strict: an unknown key, a NaN or a value of the wrong type is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Kind(StrEnum):
+    """What a device is for; the name of its measurement in InfluxDB."""
+
+    RIVER = "river"
+    ANIMAL = "animal"
+    TRAP = "trap"
+    SLOPE = "slope"
+    RAIN = "rain"
+    WEATHER = "weather"
+    TRACKER = "tracker"
+    SIREN = "siren"
+    GATEWAY = "gateway"
+
+
+class ZoneKind(StrEnum):
+    PADDY = "paddy"
+    HUNTING = "hunting"
+    DWELLING = "dwelling"
+    FLOOD = "flood"
+    STREAM = "stream"
+
+
+class Role(StrEnum):
+    FARMER = "farmer"
+    HUNTER = "hunter"
+    PATROL = "patrol"
+    OFFICIAL = "official"
+    OPERATOR = "operator"
+    CORPS = "corps"
+    RESIDENT = "resident"
+    WELFARE = "welfare"
+
+
+LEVELS = ("standby", "caution", "evac_judge", "danger", "overflow")
+"""水防団待機, 氾濫注意, 避難判断, 氾濫危険, 氾濫発生: always in this order, any of them may be missing."""
+
+
+# --- profiles: what a model of device sends -------------------------------------------------------
+
+
+class Quantity(Shape):
+    """Plausible range of one quantity: outside `min`..`max` the sensor cannot be right (flag 4)."""
+
+    min: float
+    max: float
+
+
+class FieldMap(Shape):
+    """A JSON field that is a quantity. `path` has dots: `river.water_level`."""
+
+    path: str
+    quantity: str
+    scale: float = 1.0
+    offset: float = 0.0
+    missing: tuple[float | str, ...] = ()
+    """Values with which the device says that it has none (-999999, "No Sensor")."""
+
+
+class SignalMap(Shape):
+    """A JSON field that tells a happening: where the value at `path` equals `when`, it is `type`/`state`."""
+
+    path: str = ""
+    """Empty: the whole payload is the value."""
+    when: bool | int | float | str
+    type: Literal["animal", "motion", "trap", "wire", "vibration", "tilt", "status"]
+    state: str = ""
+
+
+class TimeMap(Shape):
+    """Where the device's own time stands, and the zone of a time without one."""
+
+    path: str
+    zone: str = "UTC"
+
+
+class Battery(Shape):
+    """When to change it: `quantity` below `low`; well again above `ok`. `curve`: (value, percent) pairs."""
+
+    quantity: str = "battery_v"
+    low: float
+    ok: float
+    curve: tuple[tuple[float, float], ...] = ()
+
+
+class Profile(Shape):
+    """One model of device: written once, used by every device of that model."""
+
+    model: Id
+    name: str
+    kind: Kind
+    decoder: str = "json"
+    """Payload family in `devices/decoders/`; `json`: by `fields` and `signals` below; `naruko`: our own."""
+    fport: int | None = None
+    heartbeat: Duration
+    """A sign of life is due at least this often."""
+    flood_heartbeat: Duration | None = None
+    """The same while a river gauge stands above caution."""
+    quantities: dict[str, Quantity] = {}
+    battery: Battery | None = None
+    fields: tuple[FieldMap, ...] = ()
+    signals: tuple[SignalMap, ...] = ()
+    time: TimeMap | None = None
+    sound: bool = False
+    light: bool = False
+
+
+# --- devices --------------------------------------------------------------------------------------
+
+
+class LevelNames(Shape):
+    """The town's own words for one of its levels."""
+
+    ja: str
+    en: str
+
+
+class Gauge(Shape):
+    """A river gauge. Heights in m above the gauge's zero unless the name says `_tp`."""
+
+    river: str
+    river_en: str
+    station: str
+    station_en: str
+    sensor_height_m: Metres | None = None
+    """Height of a down-looking sensor above gauge zero: level = this - distance."""
+    probe_height_m: Metres | None = None
+    """Height of a submerged probe above gauge zero: level = this + depth."""
+    zero_tp_m: Metres | None = None
+    """Elevation of the gauge zero above T.P."""
+    bed_m: Metres | None = None
+    bank_m: Metres | None = None
+    levels_m: dict[Literal["standby", "caution", "evac_judge", "danger", "overflow"], Metres] = {}
+    official: bool = True
+    """Levels set by the river's manager. False drops 「警戒レベル○相当」 from the words."""
+    names: dict[Literal["standby", "caution", "evac_judge", "danger", "overflow"], LevelNames] = {}
+    assumed_air_c: float | None = None
+    """Air temperature which an ultrasonic sensor assumes; set, distance is corrected by air_c."""
+    max_rise_m_per_10min: Metres = 0.5
+    """Faster is suspect (flag 3), never false."""
+    flat_suspect: Duration = 6 * 3_600_000
+    flat_fail: Duration = 24 * 3_600_000
+    late_after: Duration = 3_600_000
+
+
+class Trap(Shape):
+    """A trap. Its position is for hunters and officials only."""
+
+    no: str
+    type: Literal["box", "snare", "corral"]
+    owner: Id
+    """Person id."""
+    tag_no: str = ""
+
+
+class Slope(Shape):
+    """A debris-flow sensor: all sensors of one stream judge together."""
+
+    stream: str
+    stream_en: str
+
+
+class Siren(Shape):
+    """A siren or flash. `use` deter: against animals; warn: for people (debris flow)."""
+
+    use: tuple[Literal["deter", "warn"], ...] = ("deter",)
+    sound_near_dwelling: bool = False
+    """The town's explicit opt-in to sound within 200 m of a dwelling, outside quiet hours."""
+
+
+class Device(Shape):
+    """One physical unit."""
+
+    id: Id
+    name: str
+    name_en: str
+    profile: Id
+    lat: Latitude
+    lon: Longitude
+    place: str
+    """字 and landmark, as people say it."""
+    place_en: str
+    gateway: Id | None = None
+    """Device id of the gateway it hangs on."""
+    address: str = ""
+    """How its messages name it where that is not `id`: DevEUI, node id, or a topic."""
+    heartbeat: Duration | None = None
+    """Its own interval, where it differs from the profile's."""
+    gauge: Gauge | None = None
+    trap: Trap | None = None
+    slope: Slope | None = None
+    siren: Siren | None = None
+    maintenance: bool = False
+
+
+# --- zones and people -----------------------------------------------------------------------------
+
+
+class Zone(Shape):
+    """Properties of one GeoJSON feature; its geometry is a Polygon or MultiPolygon, [lon, lat]."""
+
+    id: Id
+    kind: ZoneKind
+    name: str
+    name_en: str
+    rivers: tuple[str, ...] = ()
+    """Flood zones: ids of the gauges that speak for them. Stream zones: the streams' names."""
+
+
+class Channel(Shape):
+    """One address of one person. `url` is an Apprise URL and a secret."""
+
+    kind: Literal["mail", "ntfy", "line", "sms", "other"]
+    url: SecretStr | None = None
+    url_file: Path | None = None
+
+
+class Person(Shape):
+    """Somebody who is told."""
+
+    id: Id
+    name: str
+    lang: Literal["ja", "ja-easy", "en"] = "ja"
+    roles: tuple[Role, ...]
+    zones: tuple[Id, ...] = ()
+    """Fields, homes or hunting grounds; empty for those who are told of every place."""
+    duty: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
+        "mon", "tue", "wed", "thu", "fri", "sat", "sun",
+    )  # fmt: skip
+    """Days on which a hunter or patrol is on duty, from 06:00 to 06:00 the next morning."""
+    channels: tuple[Channel, ...]
+
+
+# --- policy: who, when, how much ------------------------------------------------------------------
+
+
+class WildlifePolicy(Shape):
+    species_min_confidence: float = 0.6
+    """Below: 「動物」 and confirmation as for motion."""
+    bear_min_confidence: float = 0.4
+    confirm_events: Annotated[int, Field(ge=1, le=10)] = 2
+    confirm_within: Duration = 90_000
+    ignore: tuple[str, ...] = ("fox", "tanuki", "badger", "pet", "vehicle", "person")
+    quiet_for: Duration = 600_000
+    """A visit ends when nothing was seen for so long."""
+    join_within_m: Metres = 300.0
+    join_within: Duration = 600_000
+    cooldown: Duration = 1_800_000
+    """Not told again of one visit before this, unless it grew worse or reached new people."""
+    late_after: Duration = 900_000
+
+
+class TrapPolicy(Shape):
+    silent_after: Duration = 3 * 3_600_000
+    """Sprung, and no word from the sensor for so long: said again, as a state of its own."""
+    late_after: Duration = 86_400_000
+
+
+class RiverPolicy(Shape):
+    clear_readings: Annotated[int, Field(ge=1, le=20)] = 3
+    clear_after: Duration = 1_800_000
+    hysteresis_m: Metres = 0.10
+    hysteresis_of_gap: float = 0.3
+
+
+class SlopePolicy(Shape):
+    confirm_within: Duration = 60_000
+    rain_mm_h: float = 20.0
+    rain_total_mm: float = 80.0
+    dry_wire_officials_only: bool = False
+    """An unconfirmed wire cut in dry weather goes to officials alone."""
+    dry_wire_reason: str = ""
+    """Why the town decided so; needed where it did."""
+    late_after: Duration = 3_600_000
+
+
+class HealthPolicy(Shape):
+    missed: Annotated[float, Field(ge=1.5, le=20)] = 3.0
+    """Silent after so many heartbeats."""
+    gateway_share: float = 0.5
+    """A gateway without own heartbeat is silent when this share of its devices (two at least) is."""
+    max_per_minute: Annotated[int, Field(ge=6)] = 120
+    """More messages of one device in a minute is babbling: the rest is counted, not kept."""
+
+
+class DeterrentPolicy(Shape):
+    range_m: Metres = 250.0
+    nearest: Annotated[int, Field(ge=1, le=10)] = 2
+    live_within: Duration = 120_000
+    max_on: Duration = 20_000
+    cooldown: Duration = 300_000
+    per_night: Annotated[int, Field(ge=0, le=200)] = 12
+    dwelling_m: Metres = 200.0
+    quiet_from: time = time(20, 0)
+    quiet_to: time = time(6, 30)
+    """Hours without sound for a siren near dwellings that the town opted in."""
+    quiet_everywhere: bool = False
+    warn_on: Duration = 60_000
+
+
+class Policy(Shape):
+    wildlife: WildlifePolicy = WildlifePolicy()
+    trap: TrapPolicy = TrapPolicy()
+    river: RiverPolicy = RiverPolicy()
+    slope: SlopePolicy = SlopePolicy()
+    health: HealthPolicy = HealthPolicy()
+    deterrent: DeterrentPolicy = DeterrentPolicy()
+
+
+# --- the hub itself -------------------------------------------------------------------------------
+
+
+class Site(Shape):
+    id: Id
+    name: str
+    name_en: str
+    timezone: str = "Asia/Tokyo"
+    lat: Latitude
+    lon: Longitude
+    radius_km: Annotated[float, Field(gt=0, le=200)]
+    """Every device and zone lies within this distance of the centre."""
+    contact: str
+    info_url: str
+    hub_url: str = ""
+    """Where phones reach this hub's pages; empty while there are none."""
+
+
+class Mqtt(Shape):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    client_id: str = "naruko-hub"
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    topics: tuple[str, ...] = ()
+    """Beside `naruko/<site>/#`."""
+
+
+class LedgerSettings(Shape):
+    path: Path = Path("naruko.db")
+    limit_mb: Annotated[int, Field(ge=16)] = 2_000
+    keep_messages: Duration = 7 * 86_400_000
+    keep_readings: Duration = 400 * 86_400_000
+
+
+class Influx(Shape):
+    url: str
+    version: Literal[1, 2] = 2
+    """1: InfluxDB 1.x by `/write`. 2: everything that answers `/api/v2/write`."""
+    org: str = "naruko"
+    bucket: str = "naruko"
+    """With version 1 the name of the database."""
+    username: str | None = None
+    token: SecretStr | None = None
+    token_file: Path | None = None
+
+
+class Hub(Shape):
+    """hub.yaml"""
+
+    site: Site
+    mqtt: Mqtt = Mqtt()
+    ledger: LedgerSettings = LedgerSettings()
+    influx: Influx | None = None

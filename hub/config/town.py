@@ -1,0 +1,55 @@
+"""The town as the pipeline sees it: everything of the config, indexed. Immutable; a reload makes a new one."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from shapely.geometry.base import BaseGeometry
+
+from hub.config.shapes import Device, Hub, Kind, Person, Policy, Profile, Role, Site, Zone
+
+
+@dataclass(frozen=True)
+class Town:
+    """Devices, zones, people and policy of one site. `geometry` maps zone id -> polygon in lon/lat."""
+
+    hub: Hub
+    policy: Policy
+    profiles: dict[str, Profile]
+    devices: dict[str, Device]
+    zones: dict[str, Zone]
+    geometry: dict[str, BaseGeometry]
+    people: dict[str, Person]
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def site(self) -> Site:
+        return self.hub.site
+
+    @cached_property
+    def zone_info(self) -> ZoneInfo:
+        return ZoneInfo(self.hub.site.timezone)
+
+    @cached_property
+    def by_address(self) -> dict[str, Device]:
+        """Device by what its messages call it: address where it has one (lower case), else id."""
+        return {(d.address or d.id).lower(): d for d in self.devices.values()}
+
+    def profile(self, device: Device) -> Profile:
+        return self.profiles[device.profile]
+
+    def kind(self, device: Device) -> Kind:
+        return self.profiles[device.profile].kind
+
+    @cached_property
+    def children(self) -> dict[str, tuple[str, ...]]:
+        """Gateway id -> ids of the devices that hang on it."""
+        found: dict[str, list[str]] = {}
+        for device in self.devices.values():
+            if device.gateway:
+                found.setdefault(device.gateway, []).append(device.id)
+        return {gateway: tuple(ids) for gateway, ids in found.items()}
+
+    @cached_property
+    def by_role(self) -> dict[Role, tuple[Person, ...]]:
+        return {role: tuple(p for p in self.people.values() if role in p.roles) for role in Role}
