@@ -10,6 +10,20 @@ class BadFrameError(ValueError):
     """The payload is not what its device sends; the text says why, for the quarantine."""
 
 
+STATES: dict[str, tuple[str, ...]] = {
+    "animal": ("",),
+    "motion": ("on", "off"),
+    "trap": ("sprung", "armed"),
+    "contact": ("open", "closed"),
+    "wire": ("cut", "ok"),
+    "vibration": ("on", "off"),
+    "tilt": ("on", "off"),
+    "status": ("online", "offline"),
+    "done": ("done", "refused", "expired"),
+}
+"""Type of signal -> the states it may have. The first is what the type itself says: it happened."""
+
+
 class Measure(Struct, frozen=True):
     """One quantity as the device states it, before any judgement.
 
@@ -29,6 +43,7 @@ class Signal(Struct, frozen=True):
 
     `type` and the `state` it may have:
     `animal` (species, confidence, count), `motion` (`on`/`off`), `trap` (`sprung`/`armed`),
+    `contact` (`open`/`closed`; what that means for a trap or a wire is the device's config),
     `wire` (`cut`/`ok`), `vibration` (`on`/`off`), `tilt` (`on`/`off`), `status` (`online`/`offline`),
     `done` (`command` is the id of the command, `state` the result: `done`, `refused` or `expired`).
     `key` tells apart several reports of one happening (a camera's object id). `at` as in `Measure`.
@@ -45,7 +60,11 @@ class Signal(Struct, frozen=True):
 
 
 class Frame(Struct, frozen=True):
-    """All that one payload says. Both tuples may be empty: such a frame is a sign of life."""
+    """All that one payload says. Both tuples may be empty: such a frame is a sign of life.
+
+    `at` is the device's own clock where the payload carries it: the time of all that has none of its own.
+    """
 
     measures: tuple[Measure, ...] = ()
     signals: tuple[Signal, ...] = ()
+    at: Millis | None = None

@@ -196,6 +196,8 @@ class Alert(Struct, frozen=True):
     last_told_at: Millis | None = None
     held: int = 0
     """Updates that were not told because of the cooldown."""
+    peak: Severity = Severity.NOTICE
+    """The highest severity of its life."""
 
 
 class Reason(StrEnum):
@@ -318,3 +320,7 @@ class Outcome(Struct):
     states: dict[tuple[str, str], Any] = {}
     """(room, key) -> the state after the batch, None where it ended."""
     acts_applied: list[int] = []
+
+    def is_empty(self) -> bool:
+        """Nothing to write."""
+        return self == Outcome()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from devices.frame import Millis
 
@@ -15,12 +15,19 @@ UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 def parse_duration(value: Any) -> Any:
     """`90s` -> 90000. A bare number is refused: nobody knows what unit it was meant in."""
-    if not isinstance(value, str) or not (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value)):
+    if not isinstance(value, str) or not (
+        match := re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*([smhd])", value)
+    ):
         raise ValueError("write a duration with its unit, such as 90s, 20m, 6h or 7d")
     return round(float(match[1]) * UNITS_MS[match[2]])
 
 
-Duration = Annotated[Millis, BeforeValidator(parse_duration)]
+DURATION_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,3})?\s*[smhd]$"
+Duration = Annotated[
+    Millis,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "20m", "6h", "7d"]}),
+]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -97,8 +104,12 @@ class SignalMap(Shape):
     path: str = ""
     """Empty: the whole payload is the value."""
     when: bool | int | float | str
-    type: Literal["animal", "motion", "trap", "wire", "vibration", "tilt", "status"]
+    type: Literal["animal", "motion", "trap", "contact", "wire", "vibration", "tilt", "status"]
     state: str = ""
+    species: str = ""
+    """With type animal: what `when` stands for, an id such as boar."""
+    confidence: str = ""
+    """With type animal: path of a confidence from 0 to 1."""
 
 
 class TimeMap(Shape):
@@ -185,6 +196,8 @@ class Trap(Shape):
     owner: Id
     """Person id."""
     tag_no: str = ""
+    sprung_when: Literal["open", "closed"] = "open"
+    """State of a door contact on this trap when it has sprung: depends on how the magnet is mounted."""
 
 
 class Slope(Shape):
@@ -219,7 +232,9 @@ class Device(Shape):
     address: str = ""
     """How its messages name it where that is not `id`: DevEUI, node id, or a topic."""
     heartbeat: Duration | None = None
-    """Its own interval, where it differs from the profile's."""
+    """Its own interval, where it differs from the profile's; it then holds in a flood too ..."""
+    flood_heartbeat: Duration | None = None
+    """... unless this is set."""
     gauge: Gauge | None = None
     trap: Trap | None = None
     slope: Slope | None = None
@@ -228,6 +243,8 @@ class Device(Shape):
 
 
 # --- zones and people -----------------------------------------------------------------------------
+
+ChannelKind = Literal["mail", "ntfy", "line", "sms", "other"]
 
 
 class Zone(Shape):
@@ -242,11 +259,14 @@ class Zone(Shape):
 
 
 class Channel(Shape):
-    """One address of one person. `url` is an Apprise URL and a secret."""
+    """One address of one person: `url`, `url_file` or `address`. Loaded, `url` is always there."""
 
-    kind: Literal["mail", "ntfy", "line", "sms", "other"]
+    kind: ChannelKind
     url: SecretStr | None = None
+    """An Apprise URL, and a secret."""
     url_file: Path | None = None
+    address: SecretStr | None = None
+    """Put into the URL that hub.yaml has for this kind under `channels`."""
 
 
 class Person(Shape):
@@ -274,7 +294,7 @@ class WildlifePolicy(Shape):
     bear_min_confidence: float = 0.4
     confirm_events: Annotated[int, Field(ge=1, le=10)] = 2
     confirm_within: Duration = 90_000
-    ignore: tuple[str, ...] = ("fox", "tanuki", "badger", "pet", "vehicle", "person")
+    ignore: tuple[str, ...] = ("fox", "tanuki", "badger", "bird", "pet", "vehicle", "person")
     quiet_for: Duration = 600_000
     """A visit ends when nothing was seen for so long."""
     join_within_m: Metres = 300.0
@@ -398,3 +418,5 @@ class Hub(Shape):
     mqtt: Mqtt = Mqtt()
     ledger: LedgerSettings = LedgerSettings()
     influx: Influx | None = None
+    channels: dict[ChannelKind, SecretStr] = {}
+    """Apprise URL of a kind of channel with `{address}` in it, for people who have but an address."""

@@ -1,4 +1,4 @@
-"""The town as the pipeline sees it: everything of the config, indexed. Immutable; a reload makes a new one."""
+"""The town as the pipeline sees it: the whole config, indexed. Immutable: a reload makes a new one."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,6 +49,11 @@ class Town:
             if device.gateway:
                 found.setdefault(device.gateway, []).append(device.id)
         return {gateway: tuple(ids) for gateway, ids in found.items()}
+
+    @cached_property
+    def sirens(self) -> tuple[Device, ...]:
+        """Sirens and flashes that may be told to act."""
+        return tuple(d for d in self.devices.values() if d.siren is not None and not d.maintenance)
 
     @cached_property
     def by_role(self) -> dict[Role, tuple[Person, ...]]:
