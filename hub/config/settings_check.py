@@ -1,0 +1,166 @@
+"""Are the settings of hub.yaml and policy.yaml sound?"""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from hub.config.channels import PLACEHOLDER, SCHEMES, faults
+from hub.config.parts import Entry, Findings
+from hub.config.shapes import DeterrentPolicy, Hub, Policy, SlopePolicy, WildlifePolicy
+from hub.config.validate import reveal, suggestion
+
+MINUTE = 60_000
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+TRIAL_ADDRESS = "0@x.jp"
+SHARES = (
+    ("wildlife", "species_min_confidence"), ("wildlife", "bear_min_confidence"), ("health", "gateway_share"),
+)  # fmt: skip
+NOT_NEGATIVE = (
+    ("wildlife", "join_within_m"), ("river", "hysteresis_m"), ("river", "hysteresis_of_gap"),
+    ("slope", "rain_mm_h"), ("slope", "rain_total_mm"), ("deterrent", "range_m"), ("deterrent", "dwelling_m"),
+)  # fmt: skip
+LONGEST_ON = 30_000
+"""Light over a paddy delays the rice: 30 s an event in all is the proposed limit (domain notes 3.5)."""
+RULE_OF_DWELLINGS_M = 200.0
+"""No 爆音器 within 200 m of a dwelling: Shiojiri, Nagano, Fujimi, Katsuura (domain notes 3.5)."""
+
+
+def check_hub(entry: Entry[Hub], findings: Findings) -> None:
+    hub = entry.value
+    try:
+        ZoneInfo(hub.site.timezone)
+    except (KeyError, ValueError, OSError):
+        near = suggestion(hub.site.timezone, available_timezones())
+        findings.error(entry, ("site", "timezone"), f"no time zone of this name{near}")
+    for key, url in (("info_url", hub.site.info_url), ("hub_url", hub.site.hub_url)):
+        if (url or key == "info_url") and not _is_web(url):
+            findings.error(entry, ("site", key), "must begin with http:// or https:// and name a host")
+    _check_mqtt(entry, findings)
+    if hub.influx:
+        if not _is_web(hub.influx.url):
+            findings.error(entry, ("influx", "url"), "must begin with http:// or https:// and name a host")
+        if hub.influx.version == 1 and hub.influx.username is None and hub.influx.token:
+            findings.warn(entry, ("influx", "username"), "is missing: with version 1 the token is a password")
+    for kind, template in hub.channels.items():
+        _check_template(entry, kind, reveal(template), findings)
+
+
+def check_policy(entry: Entry[Policy], findings: Findings) -> None:
+    policy = entry.value
+    for room, key in SHARES:
+        if not 0 <= getattr(getattr(policy, room), key) <= 1:
+            findings.error(entry, (room, key), "must lie between 0 and 1")
+    for room, key in NOT_NEGATIVE:
+        if getattr(getattr(policy, room), key) < 0:
+            findings.error(entry, (room, key), "must not be negative")
+    if policy.river.hysteresis_of_gap >= 1:
+        message = "must be less than 1: a level would be cleared below the next one"
+        findings.error(entry, ("river", "hysteresis_of_gap"), message)
+    elif policy.river.hysteresis_m == 0 or policy.river.hysteresis_of_gap == 0:
+        findings.warn(entry, ("river",), "no hysteresis: waves will raise and clear a level again and again")
+    _check_reason(entry, policy.slope, findings)
+    for key, message in _foolish_wildlife(policy.wildlife):
+        findings.warn(entry, ("wildlife", key), message)
+    for key, message in _foolish_deterrent(policy.deterrent):
+        findings.warn(entry, ("deterrent", key), message)
+    if policy.trap.silent_after < 10 * MINUTE:
+        message = "under 10 minutes: told before the sensor's next sign of life is due"
+        findings.warn(entry, ("trap", "silent_after"), message)
+    for room in ("wildlife", "trap", "slope"):
+        if getattr(policy, room).late_after == 0:
+            findings.warn(entry, (room, "late_after"), "0: every report is late, and nothing is told")
+
+
+def _check_mqtt(entry: Entry[Hub], findings: Findings) -> None:
+    mqtt = entry.value.mqtt
+    if mqtt.password and not mqtt.username:
+        findings.error(entry, ("mqtt", "username"), "is missing: a password is given")
+    elif mqtt.username and not mqtt.password:
+        findings.warn(entry, ("mqtt", "username"), "has no password")
+    if mqtt.password and not mqtt.tls and mqtt.host not in LOCAL_HOSTS:
+        findings.warn(entry, ("mqtt", "tls"), "is off: the password crosses the network in the open")
+    if mqtt.ca_file and not mqtt.ca_file.is_file():
+        findings.error(entry, ("mqtt", "ca_file"), "names no file")
+    elif mqtt.ca_file and not mqtt.tls:
+        findings.warn(entry, ("mqtt", "ca_file"), "is not used: tls is off")
+    if not mqtt.client_id.strip():
+        findings.error(
+            entry, ("mqtt", "client_id"), "is empty: the broker could not keep messages for the hub"
+        )
+    for index, topic in enumerate(mqtt.topics):
+        if reason := _topic_fault(topic):
+            findings.error(entry, ("mqtt", "topics", index), reason)
+        elif topic == "#":
+            findings.warn(entry, ("mqtt", "topics", index), "takes every message of the broker, commands too")
+
+
+def _topic_fault(topic: str) -> str:
+    """Why it is no topic filter (MQTT 3.1.1, 4.7.1)."""
+    levels = topic.split("/")
+    if not topic or "\0" in topic or len(topic.encode("utf-8", "replace")) > 65_535:
+        return "is empty or too long"
+    if any(("#" in level or "+" in level) and len(level) > 1 for level in levels):
+        return "`+` and `#` stand alone between slashes"
+    if "#" in levels[:-1]:
+        return "`#` stands only at the end"
+    return ""
+
+
+def _check_template(entry: Entry[Hub], kind: str, template: str, findings: Findings) -> None:
+    path = ("channels", kind)
+    if PLACEHOLDER not in template:
+        findings.error(entry, path, f"has no {PLACEHOLDER}: every person would have one address")
+        return
+    trial = template.replace(PLACEHOLDER, TRIAL_ADDRESS)
+    for fault in faults(kind if kind in SCHEMES else "other", trial):
+        findings.error(entry, path, fault)
+
+
+def _check_reason(entry: Entry[Policy], slope: SlopePolicy, findings: Findings) -> None:
+    if not slope.dry_wire_officials_only:
+        return
+    if not slope.dry_wire_reason.strip():
+        message = "is missing: say why residents are not told of a wire cut in dry weather"
+        findings.error(entry, ("slope", "dry_wire_reason"), message)
+    message = "residents are not told of a wire cut in dry weather until a second sensor agrees"
+    findings.warn(entry, ("slope", "dry_wire_officials_only"), message)
+
+
+def _foolish_wildlife(wildlife: WildlifePolicy) -> Iterator[tuple[str, str]]:
+    if wildlife.quiet_for < MINUTE:
+        yield "quiet_for", "under a minute: one animal becomes many visits"
+    if wildlife.cooldown == 0:
+        yield "cooldown", "0: every sighting of a visit is told"
+    if wildlife.confirm_events > 1 and wildlife.confirm_within < 10_000:
+        yield "confirm_within", "under 10 s: a sensor that pauses after each sign never confirms"
+    if "bear" in wildlife.ignore or "brown_bear" in wildlife.ignore:
+        yield "ignore", "holds bears: nobody is told of them"
+
+
+def _foolish_deterrent(deterrent: DeterrentPolicy) -> Iterator[tuple[str, str]]:
+    if deterrent.per_night == 0:
+        yield "per_night", "0: no siren or flash ever deters"
+    if deterrent.cooldown == 0:
+        yield "cooldown", "0: animals learn it within a night"
+    if deterrent.range_m == 0:
+        yield "range_m", "0: no siren or flash is near enough"
+    if deterrent.max_on == 0:
+        yield "max_on", "0: no siren or flash is ever switched on"
+    elif deterrent.max_on > LONGEST_ON:
+        yield "max_on", "over 30 s: light over a paddy delays the rice, and neighbours complain"
+    if deterrent.warn_on < 10_000:
+        yield "warn_on", "under 10 s: nobody wakes"
+    if deterrent.dwelling_m < RULE_OF_DWELLINGS_M:
+        yield "dwelling_m", "under 200 m: most towns forbid it"
+    if deterrent.quiet_from == deterrent.quiet_to:
+        yield "quiet_from", "is quiet_to: there are no quiet hours"
+    if deterrent.live_within > 10 * MINUTE:
+        yield "live_within", "over 10 minutes: a siren would sound for an animal that is gone"
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
