@@ -1,0 +1,209 @@
+"""What is read from the ledger: at start, by the outboxes, by pages and the command line."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+
+import msgspec
+
+from devices.frame import Millis
+from hub.ledger.rows import AlertChange, Names
+from hub.model import (
+    Act,
+    Alert,
+    Command,
+    Event,
+    Flag,
+    Freshness,
+    Message,
+    Notification,
+    Reading,
+    Receipt,
+    Verdict,
+)
+
+COLUMNS = "device, quantity, at, value, flag, tests, received_at, freshness"
+
+_alert = msgspec.json.Decoder(Alert).decode
+_change = msgspec.json.Decoder(AlertChange).decode
+_command = msgspec.json.Decoder(Command).decode
+_event = msgspec.json.Decoder(Event).decode
+_notification = msgspec.json.Decoder(Notification).decode
+
+
+class Reader:
+    """Reads through a connection of its own, so that it never waits for the writer's disk."""
+
+    def __init__(self, connection: sqlite3.Connection, bulk: sqlite3.Connection) -> None:
+        self._read = connection
+        self._bulk = bulk
+        """For long reads in a thread."""
+        self._bulk_lock = threading.Lock()
+        self._names = Names(connection)
+
+    # --- at start -----------------------------------------------------------------------------
+
+    def load_states(self) -> Iterator[tuple[str, str, bytes]]:
+        """(room, key, JSON) of every state that decides."""
+        return iter(self._read.execute("SELECT room, key, body FROM state ORDER BY room, key").fetchall())
+
+    def open_alerts(self) -> list[Alert]:
+        return [
+            _alert(b) for (b,) in self._read.execute("SELECT body FROM alert WHERE open = 1 ORDER BY seq")
+        ]
+
+    def messages_since(self, received_at: Millis) -> Iterator[Message]:
+        """The messages that were taken, in order of arrival. Reads as it goes: end it before the next."""
+        rows = self._read.execute(
+            "SELECT topic, payload, received_at, retain FROM message "
+            "WHERE received_at >= ? AND quarantined = 0 ORDER BY received_at, id",
+            (received_at,),
+        )
+        for topic, payload, at, retain in rows:
+            yield Message(topic, payload, at, bool(retain))
+
+    # --- outboxes -----------------------------------------------------------------------------
+
+    def pending_notifications(self, now: Millis, limit: int) -> list[Notification]:
+        """Those to be sent by `now`, the most urgent first, then the oldest."""
+        rows = self._read.execute(
+            "SELECT body FROM notification WHERE waiting = 1 AND next_at <= ? "
+            "ORDER BY severity DESC, next_at, seq LIMIT ?",
+            (now, limit),
+        )
+        return [_notification(body) for (body,) in rows]
+
+    def next_notification_at(self) -> Millis | None:
+        """When the next one is due, None where none waits."""
+        found = self._read.execute("SELECT min(next_at) FROM notification WHERE waiting = 1").fetchone()[0]
+        return None if found is None else int(found)
+
+    def pending_commands(self, now: Millis) -> list[Command]:
+        """Those decided by `now` and not yet handed to the broker, oldest first; some may have expired."""
+        rows = self._read.execute(
+            "SELECT body FROM command WHERE waiting = 1 AND created_at <= ? ORDER BY seq", (now,)
+        )
+        return [_command(body) for (body,) in rows]
+
+    def acts_after(self, last: int = 0) -> list[Act]:
+        """What people did and the pipeline has not yet applied, in order, with an id above `last`."""
+        rows = self._read.execute(
+            "SELECT id, at, who, source, kind, target, detail FROM act "
+            "WHERE applied = 0 AND id > ? ORDER BY id",
+            (last,),
+        )
+        return [Act(*row) for row in rows]
+
+    # --- the forwarder ------------------------------------------------------------------------
+
+    def cursor(self, name: str) -> str:
+        """How far something has come, as `move_cursor` wrote it; empty at the beginning."""
+        found = self._read.execute("SELECT value FROM cursor WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def readings_after(self, cursor: int, limit: int) -> tuple[int, list[Reading]]:
+        """The next readings in order of arrival, and the cursor behind them. May run in a thread."""
+        with self._bulk_lock:
+            rows = self._bulk.execute(
+                f"SELECT {COLUMNS}, id FROM reading WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608
+                (cursor, limit),
+            ).fetchall()
+        return (rows[-1][-1] if rows else cursor), [self._reading(row) for row in rows]
+
+    def alert_changes_after(self, cursor: int, limit: int) -> tuple[int, list[AlertChange]]:
+        """As `readings_after`, for the life of alerts."""
+        with self._bulk_lock:
+            rows = self._bulk.execute(
+                "SELECT seq, body FROM alert_change WHERE seq > ? ORDER BY seq LIMIT ?", (cursor, limit)
+            ).fetchall()
+        return (rows[-1][0] if rows else cursor), [_change(body) for _, body in rows]
+
+    # --- pages and command line ---------------------------------------------------------------
+
+    def readings(
+        self, device: str, quantity: str, since: Millis, until: Millis, limit: int = 100_000
+    ) -> list[Reading]:
+        """One quantity of one device by its own time, `since` <= at < `until`. May run in a thread."""
+        with self._bulk_lock:
+            rows = self._bulk.execute(
+                f"SELECT {COLUMNS} FROM reading WHERE at >= ? AND at < ? AND device = ? AND quantity = ? "  # noqa: S608
+                "ORDER BY at LIMIT ?",
+                (since, until, self._names.find(device), self._names.find(quantity), limit),
+            ).fetchall()
+        return [self._reading(row) for row in rows]
+
+    def latest_reading(self, device: str, quantity: str, since: Millis = 0) -> Reading | None:
+        """The newest by its own time. Walks back to it: name a `since` for a device that may be silent."""
+        row = self._read.execute(
+            f"SELECT {COLUMNS} FROM reading WHERE at >= ? AND device = ? AND quantity = ? "  # noqa: S608
+            "ORDER BY at DESC LIMIT 1",
+            (since, self._names.find(device), self._names.find(quantity)),
+        ).fetchone()
+        return self._reading(row) if row else None
+
+    def events(self, since: Millis) -> list[Event]:
+        """What happened since then, by its own time."""
+        rows = self._read.execute("SELECT body FROM event WHERE at >= ? ORDER BY at, seq", (since,))
+        return [_event(body) for (body,) in rows]
+
+    def alerts(self, since: Millis) -> list[Alert]:
+        """Open or closed, changed since then, in the order in which they were opened."""
+        rows = self._read.execute("SELECT body FROM alert WHERE updated_at >= ? ORDER BY seq", (since,))
+        return [_alert(body) for (body,) in rows]
+
+    def notifications_of(self, alert_id: str) -> list[Notification]:
+        rows = self._read.execute("SELECT body FROM notification WHERE alert = ? ORDER BY seq", (alert_id,))
+        return [_notification(body) for (body,) in rows]
+
+    def quarantined(self, limit: int = 100) -> list[Receipt]:
+        """The newest of what could not be read, with the raw bytes and the reason."""
+        rows = self._read.execute(
+            "SELECT topic, payload, received_at, retain, reason, fingerprint FROM message "
+            "WHERE quarantined = 1 ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return [
+            Receipt(
+                Message(topic, payload, received_at, bool(retain)),
+                Verdict.QUARANTINED,
+                fingerprint=fingerprint or 0,
+                reason=reason or "",
+            )
+            for topic, payload, received_at, retain, reason, fingerprint in rows
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """What this ledger has seen since its first day, also of what was shed since.
+
+        `messages` is all that came: stored, quarantined, duplicates and shed. `unforwarded` are readings
+        that were shed before InfluxDB had them.
+        """
+        counted = dict(self._read.execute("SELECT name, sum(count) FROM counter GROUP BY name").fetchall())
+        newest = {
+            table: self._read.execute(f"SELECT coalesce(max({key}), 0) FROM {table}").fetchone()[0]  # noqa: S608
+            for table, key in (("message", "id"), ("reading", "id"), ("event", "seq"))
+        }
+        duplicates, shed = counted.get(Verdict.DUPLICATE, 0), counted.get(Verdict.SHED, 0)
+        kept = self._read.execute("SELECT count(*) FROM message WHERE quarantined = 1").fetchone()[0]
+        return {
+            "messages": newest["message"] + duplicates + shed,
+            "readings": newest["reading"],
+            "events": newest["event"],
+            "quarantined": kept + counted.get("quarantined_gone", 0),
+            "duplicates": duplicates,
+            "shed": shed,
+            "unforwarded": counted.get("unforwarded", 0),
+        }
+
+    def _reading(self, row: tuple[int, ...]) -> Reading:
+        device, quantity, at, value, flag, tests, received_at, freshness = row[:8]
+        return Reading(
+            device=self._names.text(device),
+            quantity=self._names.text(quantity),
+            at=at,
+            value=value,
+            flag=Flag(flag),
+            received_at=received_at,
+            tests=tuple(str(tests).split(",")) if tests else (),
+            freshness=Freshness(freshness),
+        )
