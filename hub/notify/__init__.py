@@ -1,0 +1,35 @@
+"""Outbox to phones: pending notifications -> Apprise.
+
+Written down as sent after it was sent: a crash repeats a message under the same id, and loses none.
+"""
+
+import asyncio
+
+from hub.clock import Clock
+from hub.config.town import Town
+from hub.notify.desk import Desk, Outbox, Send
+from hub.notify.outbox import Answer
+from hub.notify.sender import ID_HEADER, LINE_API_ENV, AppriseSender, line_endpoint
+
+__all__ = ["ID_HEADER", "LINE_API_ENV", "Answer", "AppriseSender", "Send", "deliver", "line_endpoint"]
+
+
+async def deliver(
+    outbox: Outbox, town: Town, clock: Clock, wake: asyncio.Event, send: Send | None = None
+) -> None:
+    """Sends what is pending, for ever. `wake` is set by whoever has put something into the outbox.
+
+    One message at a time goes to one address, and kinds of channels do not wait for each other. Ends by
+    cancellation, or by an error of the ledger.
+    """
+    if send is None:
+        sender = AppriseSender()
+        await asyncio.to_thread(sender.load)
+        send = sender.send
+    desk = Desk(outbox, town, clock, wake, send)
+    try:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(desk.send_due(), name="naruko.notify.send")
+            both.create_task(desk.write_down(), name="naruko.notify.write")
+    finally:
+        await desk.close()
