@@ -1,0 +1,84 @@
+"""Outbox to devices: pending commands -> MQTT. A command has an end, and is never retained."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from devices.frame import Millis
+from hub.clock import Clock
+from hub.deterrent import delay
+from hub.model import Command, Status
+
+log = logging.getLogger("naruko.command")
+
+RETRY_AFTER_S = 1.0
+
+
+class Outbox(Protocol):
+    """What this edge needs of the ledger."""
+
+    def pending_commands(self, now: Millis) -> list[Command]: ...
+
+    async def update_command(self, command: Command) -> None: ...
+
+
+def payload(command: Command) -> bytes:
+    """The `/cmd` payload, version 1.
+
+    `until` lets the device ignore a command that comes too late; `delay_ms` is how long it waits before the
+    first burst, so that the animal cannot learn when it comes.
+    """
+    until = datetime.fromtimestamp(command.until / 1000, UTC)
+    return msgspec.json.encode(
+        {
+            "v": 1,
+            "id": command.id,
+            "do": command.action,
+            "sound": command.sound,
+            "light": command.light,
+            "pattern": command.pattern,
+            "delay_ms": delay(command.id) if command.action == "deter" else 0,
+            "until": until.isoformat(timespec="milliseconds"),
+        }
+    )
+
+
+async def deliver(
+    outbox: Outbox,
+    publish: Callable[[str, bytes], Awaitable[None]],
+    site: str,
+    clock: Clock,
+    wake: asyncio.Event,
+) -> None:
+    """Publishes what is pending, for ever. Written down as sent after the broker has it; late ones expire."""
+    away = False
+    while True:
+        pending = outbox.pending_commands(clock.now())
+        waiting = False
+        for command in pending:
+            if clock.now() >= command.until:
+                late = replace(command, status=Status.EXPIRED, finished_at=clock.now())
+                await outbox.update_command(late)
+                continue
+            try:
+                await publish(f"naruko/{site}/{command.device}/cmd", payload(command))
+            except OSError as error:
+                if not away:
+                    log.warning("command %s to %s waits: %s", command.id, command.device, error)
+                away = waiting = True
+                break
+            if away:
+                log.info("commands are sent again")
+                away = False
+            await outbox.update_command(replace(command, status=Status.SENT, finished_at=clock.now()))
+        wake_after = RETRY_AFTER_S if waiting else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wake_after):
+                await wake.wait()
+                wake.clear()

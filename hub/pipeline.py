@@ -1,0 +1,396 @@
+"""The whole path of a message, from bytes to decisions. Pure but for the state it carries: no clock, no I/O.
+
+Production, replay, `explain`, the demo, tests and the benchmark all run this.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from devices.frame import Millis, Signal
+from hub import alerts, deterrent, quality, telling
+from hub.alerts import Scene
+from hub.clock import is_sane
+from hub.config.shapes import Device, Kind, Profile
+from hub.config.town import Town
+from hub.decode import Decoder, QuarantineError, fingerprint
+from hub.detect import health, river, slope, trap, wildlife
+from hub.geofence import Geofence
+from hub.model import (
+    Command,
+    Event,
+    Freshness,
+    Message,
+    Mode,
+    Outcome,
+    Reading,
+    Receipt,
+    Uplink,
+    Verdict,
+)
+from hub.state import State
+
+LEVEL = "level_m"
+SITE = "site"
+"""Key of a state that is one for the whole site."""
+SAVE_EVERY: Millis = 30_000
+SAVE_AFTER = 20_000
+"""Signs of life are saved so often, or after so many messages: what a start after a crash must recall."""
+HEALTH_LOOK: Millis = 10_000
+"""How often all devices are looked over for silence."""
+NEVER_HEARD = health.DeviceHealth()
+UNTESTED = quality.DeviceQuality()
+CALM = river.RiverState()
+
+
+class Decoded(NamedTuple):
+    """A message with what was read from it; `reason` says why there is nothing."""
+
+    message: Message
+    uplink: Uplink | None
+    fingerprint: int
+    reason: str = ""
+
+
+class Word(NamedTuple):
+    """An uplink with its time: what a device says, when it was so, and how far it is the present."""
+
+    uplink: Uplink
+    at: Millis
+    freshness: Freshness
+    received_at: Millis
+
+
+class Post(NamedTuple):
+    """What the path asks of every message's device, looked up once."""
+
+    device: Device
+    profile: Profile
+    late_after: Millis
+
+
+class Pipeline:
+    """Town, state and the steps between. `known` answers which fingerprints the ledger already holds."""
+
+    def __init__(
+        self,
+        town: Town,
+        state: State,
+        known: Callable[[Sequence[int]], Collection[int]],
+        *,
+        mode: Mode = Mode.ACTUAL,
+        live: bool = True,
+    ) -> None:
+        self.town = town
+        self.state = state
+        self.known = known
+        self.mode = mode
+        self.live = live
+        """False in a replay: nothing is sent, no siren sounds."""
+        self.decoder = Decoder(town)
+        self.posts = {
+            device.id: Post(device, town.profile(device), late_after(town, device))
+            for device in town.devices.values()
+        }
+        self.live_within = town.policy.deterrent.live_within
+        self.geofence = Geofence(town)
+        self.strangers = health.StrangerLimits(town.policy.health.max_per_minute)
+        self.streams = tuple({d.slope.stream: None for d in town.devices.values() if d.slope})
+        self.hearing_since: Millis = 0
+        """When this hub last began to hear: its start, or the broker's return. Silence counts from there."""
+        self.health_looked: Millis = 0
+        self.taken = 0
+
+    # --- the path -----------------------------------------------------------------------------
+
+    def run(self, messages: Iterable[Message], now: Millis) -> Outcome:
+        """All that this batch changes. The caller commits it, and only then acknowledges the batch."""
+        outcome = Outcome()
+        decoded = [self._decode(message) for message in messages]
+        known = set(self.known([item.fingerprint for item in decoded]))
+        for item in decoded:
+            outcome.receipts.append(self._take(item, known, now, outcome))
+        outcome.states = self.state.take_changed()
+        return outcome
+
+    def _decode(self, message: Message) -> Decoded:
+        try:
+            uplink = self.decoder.decode(message)
+        except QuarantineError as error:
+            return Decoded(message, None, fingerprint(message, None), str(error))
+        # A retained copy is no news: it must not make a repeat of the news that is still on its way.
+        return Decoded(message, uplink, fingerprint(message, uplink) ^ message.retain)
+
+    def _take(self, item: Decoded, known: set[int], now: Millis, outcome: Outcome) -> Receipt:
+        """One message: known already, not readable, over its budget, or taken."""
+        message, uplink, number, reason = item
+        device_id = uplink.device if uplink else ""
+        if number in known and (message.dup or _is_one_of_its_kind(uplink, message.received_at)):
+            return Receipt(message, Verdict.DUPLICATE, device_id, number)
+        known.add(number)
+        if uplink is None:
+            quarantine = self.strangers.admit(message.topic, message.received_at)
+            return Receipt(message, Verdict.QUARANTINED if quarantine else Verdict.SHED, "", number, reason)
+        self.taken += 1
+        post, word = self._word(message, uplink)
+        scene = self.scene(post.device, now)
+        if not self._heard(scene, post, word, outcome):
+            return Receipt(message, Verdict.SHED, device_id, number, "over its budget of messages")
+        for reading in self._judge(post, word):
+            outcome.readings.append(reading)
+            self._measured(scene, reading, outcome)
+        for signal in uplink.signals:
+            self._signalled(scene, signal, word, outcome)
+        return Receipt(message, Verdict.STORED, device_id, number)
+
+    def _word(self, message: Message, uplink: Uplink) -> tuple[Post, Word]:
+        post = self.posts[uplink.device]
+        at, freshness, _ = quality.when(
+            uplink.at, message.received_at, post.late_after, self.live_within, retain=message.retain
+        )
+        return post, Word(uplink, at, freshness, message.received_at)
+
+    # --- the steps ----------------------------------------------------------------------------
+
+    def _heard(self, scene: Scene, post: Post, word: Word, outcome: Outcome) -> bool:
+        """The device speaks: sign of life, battery, sequence. False: it is over its budget of messages."""
+        device = scene.device
+        before = self.state.rooms["health"].get(device.id, NEVER_HEARD)
+        after, events, keep = self._listen(post, word)
+        if events or before is NEVER_HEARD:
+            self.state.put("health", device.id, after)
+        elif after is not before:
+            self.state.put_off("health", device.id, after)
+        for event in events:
+            self._happened(scene, event, outcome)
+        if device.trap and keep and word.freshness is Freshness.LIVE:
+            trapped = self.state.rooms["trap"].get(device.id)
+            if trapped and (heard := trap.heard(trapped, word.received_at)) is not trapped:
+                self.state.put("trap", device.id, heard)
+        return keep
+
+    def _listen(self, post: Post, word: Word) -> tuple[health.DeviceHealth, list[Event], bool]:
+        return health.heard(
+            self.town.policy.health,
+            post.device,
+            post.profile,
+            self.state.rooms["health"].get(post.device.id, NEVER_HEARD),
+            word.uplink,
+            at=word.at,
+            freshness=word.freshness,
+            received_at=word.received_at,
+        )
+
+    def _judge(self, post: Post, word: Word) -> list[Reading]:
+        device, states = post.device, self.state.rooms["quality"]
+        before = states.get(device.id, UNTESTED)
+        rain_mm_h = self._rain(word.at) if device.gauge else 0.0
+        after, readings = quality.check(
+            device, post.profile, before, word.uplink, word.at, word.freshness, word.received_at, rain_mm_h
+        )
+        if after is not before:
+            self.state.put("quality", device.id, after)
+        return readings
+
+    def _rain(self, at: Millis) -> float:
+        """mm/h of the last hour, for the flat-line test of a gauge."""
+        streams = self.state.rooms["slope"].values()
+        return max((slope.rain_mm_h(stream, at) for stream in streams), default=0.0)
+
+    def _measured(self, scene: Scene, reading: Reading, outcome: Outcome) -> None:
+        policy, rooms = self.town.policy, self.state.rooms
+        if reading.quantity == LEVEL and scene.device.gauge:
+            before = rooms["river"].get(reading.device, CALM)
+            change = river.step(scene.device, policy.river, before, reading, scene.now)
+            self.moved(scene, "river", reading.device, change, outcome)
+        elif reading.quantity == slope.RAIN_MM:
+            for stream in self.streams:
+                before = rooms["slope"].get(stream, slope.StreamState(stream=stream))
+                rained = slope.rain(policy.slope, before, scene.device, reading)
+                self.moved(scene, "slope", stream, rained, outcome)
+
+    def _signalled(self, scene: Scene, signal: Signal, word: Word, outcome: Outcome) -> None:
+        """One thing the device says has happened, to the room of its hazard."""
+        device, policy, rooms = scene.device, self.town.policy, self.state.rooms
+        if signal.at is not None:
+            word = word._replace(at=signal.at, freshness=Freshness.STORED)
+        _, at, freshness, received_at = word
+        if signal.type == "done":
+            outcome.commands_done.append((signal.command, signal.state, at))
+            if ordered := rooms["deterrent"].get(device.id):
+                answered = deterrent.done(ordered, signal.command, signal.state, at)
+                self.moved(scene, "deterrent", device.id, (answered, []), outcome)
+        elif signal.type in ("animal", "motion"):
+            seen = wildlife.step(
+                policy.wildlife,
+                rooms["wildlife"].get(SITE, wildlife.WildlifeState()),
+                device,
+                signal,
+                at=at,
+                freshness=freshness,
+                received_at=received_at,
+                geofence=self.geofence,
+            )
+            self.moved(scene, "wildlife", SITE, seen, outcome)
+        elif device.trap:
+            sprung = trap.step(
+                policy.trap,
+                rooms["trap"].get(device.id, trap.TrapState()),
+                device,
+                signal,
+                at=at,
+                freshness=freshness,
+                received_at=received_at,
+            )
+            self.moved(scene, "trap", device.id, sprung, outcome)
+        elif device.slope:
+            stream = device.slope.stream
+            tripped = slope.step(
+                policy.slope,
+                rooms["slope"].get(stream, slope.StreamState(stream=stream)),
+                device,
+                signal,
+                at=at,
+                freshness=freshness,
+                received_at=received_at,
+            )
+            self.moved(scene, "slope", stream, tripped, outcome)
+
+    def moved(
+        self, scene: Scene, room: str, key: str, change: tuple[Struct, list[Event]], outcome: Outcome
+    ) -> None:
+        """Remembers the state after a step, and passes its events on."""
+        after, events = change
+        if after is not self.state.rooms[room].get(key):
+            self.state.put(room, key, after)
+        for event in events:
+            self._happened(scene, event, outcome)
+
+    def _happened(self, scene: Scene, event: Event, outcome: Outcome) -> None:
+        """An event to the alert of its incident, to the deterrents, and to people."""
+        outcome.events.append(event)
+        if event.device != scene.device.id and event.device in self.town.devices:
+            scene = self.scene(self.town.devices[event.device], scene.now)
+        alert, tellings = alerts.step(scene, self.state.alerts.get(event.incident), event)
+        if alert is None:
+            return
+        commands = self._command(scene, event, alert.id) if self.live else []
+        alert = replace(alert, peak=max(alert.peak, alert.severity))
+        alert, notifications = telling.tell(scene, alert, event, tellings, commands, live=self.live)
+        self.state.put_alert(alert)
+        outcome.alerts.append(alert)
+        outcome.commands += commands
+        outcome.notifications += notifications
+
+    def _command(self, scene: Scene, event: Event, alert_id: str) -> list[Command]:
+        states, commands = deterrent.decide(
+            self.town, self.geofence, self.state.rooms["deterrent"], event, alert_id, scene.now
+        )
+        for device, state in states.items():
+            self.state.put("deterrent", device, state)
+        return commands
+
+    # --- time and people ------------------------------------------------------------------------
+
+    def tick(self, now: Millis) -> Outcome:
+        """What time alone changes: visits end, devices fall silent. Nothing while the clock is not set."""
+        outcome = Outcome()
+        if is_sane(now) or not self.live:
+            self._tick_wildlife(now, outcome)
+            for id, state in list(self.state.rooms["trap"].items()):
+                device = self.town.devices.get(id)
+                if device and device.trap:
+                    beat = health.heartbeat(device, self.posts[id].profile, flood=False)
+                    change = trap.tick(self.town.policy.trap, state, device, now, beat)
+                    self.moved(self.scene(device, now), "trap", id, change, outcome)
+            if now - self.health_looked >= HEALTH_LOOK or now < self.health_looked:
+                self.health_looked = now
+                self._tick_health(now, outcome)
+        put_off_for = now - self.state.saved_at
+        if self.state.later and (not 0 <= put_off_for < SAVE_EVERY or self.taken >= SAVE_AFTER):
+            self.save(now)
+        outcome.states = self.state.take_changed()
+        return outcome
+
+    def save(self, now: Millis) -> None:
+        """All that was put off goes with the next commit."""
+        self.state.flush(now)
+        self.taken = 0
+
+    def recall(self, messages: Iterable[Message]) -> None:
+        """After a crash: what was put off, once more from the messages which the ledger has held since.
+
+        What came of them is in the ledger; here they are signs of life and no more.
+        """
+        saved = {id: state.last_seen for id, state in self.state.rooms["health"].items()}
+        for message in messages:
+            uplink = self._decode(message).uplink
+            if uplink is not None and message.received_at > saved.get(uplink.device, 0):
+                post, word = self._word(message, uplink)
+                after, _, _ = self._listen(post, word)
+                self.state.put_off("health", uplink.device, after)
+
+    def _tick_wildlife(self, now: Millis, outcome: Outcome) -> None:
+        before = self.state.rooms["wildlife"].get(SITE)
+        if before is None:
+            return
+        after, events = wildlife.tick(self.town.policy.wildlife, before, now)
+        if after is not before:
+            self.state.put("wildlife", SITE, after)
+        for event in events:
+            if device := self.device(event.device):
+                self._happened(self.scene(device, now), event, outcome)
+
+    def _tick_health(self, now: Millis, outcome: Outcome) -> None:
+        states, events = health.tick(
+            self.town,
+            self.state.rooms["health"],
+            self._flooded,
+            now,
+            hearing_since=self.hearing_since,
+            replay=not self.live,
+        )
+        for device, state in states.items():
+            self.state.put("health", device, state)
+        for event in events:
+            scene = self.scene(self.town.devices[event.device], now)
+            if event.level:
+                last = self.state.rooms["river"].get(event.device, CALM).good
+                self._happened(scene, replace(event, value=last), outcome)
+            else:
+                self._happened(scene, event, outcome)
+
+    def _flooded(self, device: str) -> str:
+        """The level in force at a gauge that stands above caution, else nothing."""
+        state = self.state.rooms["river"].get(device, CALM)
+        return state.highest if state.above_caution else ""
+
+    def device(self, id: str) -> Device | None:
+        """The device, or any other where the town has it no more: what it began must still come to an end."""
+        return self.town.devices.get(id) or next(iter(self.town.devices.values()), None)
+
+    def lost(self) -> int:
+        """Messages that never came, by the gaps in the devices' own numbering."""
+        return sum(state.lost for state in self.state.rooms["health"].values())
+
+    def scene(self, device: Device, now: Millis) -> Scene:
+        return Scene(self.town, self.geofence, device, self.mode, now)
+
+
+def _is_one_of_its_kind(uplink: Uplink | None, received_at: Millis) -> bool:
+    """Whether the same again is a repeat: it has a number, or says when; a clock never set says nothing."""
+    if uplink is None or uplink.identity:
+        return True
+    return uplink.at is not None and quality.is_plausible(uplink.at, received_at)
+
+
+def late_after(town: Town, device: Device) -> Millis:
+    """From which age on what this device reports is history."""
+    policy = town.policy
+    if device.gauge:
+        return device.gauge.late_after
+    if device.trap:
+        return policy.trap.late_after
+    return policy.wildlife.late_after if town.kind(device) is Kind.ANIMAL else policy.slope.late_after

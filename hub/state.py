@@ -1,0 +1,98 @@
+"""What the hub must remember to decide: a frozen value per (room, key), loaded at start, saved by batch."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from devices.frame import Millis
+from hub.detect.health import DeviceHealth
+from hub.detect.river import RiverState
+from hub.detect.slope import StreamState
+from hub.detect.trap import TrapState
+from hub.detect.wildlife import WildlifeState
+from hub.deterrent import DeterrentState
+from hub.model import Alert, AlertState
+from hub.quality import DeviceQuality
+
+LATER = "later"
+
+
+class Saved(Struct, frozen=True):
+    """Up to when everything that was put off has been saved, by the hub's clock."""
+
+    at: Millis = 0
+
+
+class Session(Struct, frozen=True):
+    """What our persistent session at the broker is subscribed to."""
+
+    topics: tuple[str, ...] = ()
+
+
+ROOMS: dict[str, type[Struct]] = {
+    "health": DeviceHealth,
+    "quality": DeviceQuality,
+    "river": RiverState,
+    "slope": StreamState,
+    "trap": TrapState,
+    "wildlife": WildlifeState,
+    "deterrent": DeterrentState,
+    "broker": Session,
+    "saved": Saved,
+}
+
+
+class State:
+    """States by room and key, open alerts by incident. `changed` collects what the next commit must hold.
+
+    What follows from the stored messages alone may be put off: `later` collects it, `flush` makes it due.
+    After a crash it is had again from the messages since the last flush.
+    """
+
+    def __init__(self) -> None:
+        self.later: dict[tuple[str, str], Any] = {}
+        self.rooms: dict[str, dict[str, Any]] = {room: {} for room in ROOMS}
+        self.alerts: dict[str, Alert] = {}
+        self.changed: dict[tuple[str, str], Any] = {}
+
+    @classmethod
+    def load(cls, stored: Iterable[tuple[str, str, bytes]], alerts: Iterable[Alert]) -> "State":
+        """From the ledger. A room that this release does not know is left alone."""
+        state = cls()
+        for room, key, data in stored:
+            if room in ROOMS:
+                state.rooms[room][key] = msgspec.json.decode(data, type=ROOMS[room])
+        state.alerts = {alert.incident: alert for alert in alerts}
+        return state
+
+    def put(self, room: str, key: str, value: Any) -> None:
+        self.rooms[room][key] = value
+        self.changed[room, key] = value
+        self.later.pop((room, key), None)
+
+    def put_off(self, room: str, key: str, value: Any) -> None:
+        """As `put`, but not for the next commit."""
+        self.rooms[room][key] = value
+        self.later[room, key] = value
+
+    def flush(self, now: Millis) -> None:
+        """Makes all that was put off part of the next commit."""
+        self.changed |= self.later
+        self.later = {}
+        self.put("saved", LATER, Saved(now))
+
+    @property
+    def saved_at(self) -> Millis:
+        return int(self.rooms["saved"].get(LATER, Saved()).at)
+
+    def put_alert(self, alert: Alert) -> None:
+        if alert.state is AlertState.OPEN:
+            self.alerts[alert.incident] = alert
+        else:
+            self.alerts.pop(alert.incident, None)
+
+    def take_changed(self) -> dict[tuple[str, str], Any]:
+        changed, self.changed = self.changed, {}
+        return changed

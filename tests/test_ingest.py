@@ -1,0 +1,438 @@
+"""The edge to the broker, against a broker that does what the test tells it."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from hub import ingest
+from hub.app import Hub
+from hub.clock import SystemClock
+from hub.config.shapes import HealthPolicy
+from hub.config.town import Town
+from hub.ingest import Broker, Receiver, heed_cancel, may_be_urgent, pause_after
+from hub.readahead import ReadAhead
+from tests.hubs import at_broker, hub_of, stored, up
+from tests.scripted_broker import CONNECT, PUBLISH, SUBSCRIBE, Published, ScriptedBroker
+from tests.towns import MINUTE, gauge, pir, town
+from tests.waiting import let_all_run, until
+
+UP = "naruko/test/pir-1/up"
+OWN = {"naruko/test/+/up", "naruko/test/+/status", "naruko/test/+/done"}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "RETRY_AT_MOST_S", 0.05)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "naruko.db"
+
+
+def village(broker: ScriptedBroker, **mqtt: object) -> Town:
+    plenty = HealthPolicy(max_per_minute=1_000_000)
+    return at_broker(town([pir("pir-1"), pir("pir-2")], health=plenty), broker.port, **mqtt)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        r.getMessage() for r in caplog.records if r.name == "naruko.ingest" and r.levelno >= logging.WARNING
+    ]
+
+
+# --- what is acknowledged, and when ---------------------------------------------------------------
+
+
+async def test_no_message_is_acknowledged_before_it_stands_in_the_file_of_the_ledger(path: Path) -> None:
+    async with ScriptedBroker() as broker:
+        missing: list[int] = []
+
+        def look(mid: int) -> None:
+            if up(mid) not in stored(path):
+                missing.append(mid)
+
+        broker.on_puback = look
+        async with hub_of(village(broker), path):
+            for mid in range(1, 301):
+                broker.publish(UP, up(mid), mid)
+                if mid % 7 == 0:
+                    await asyncio.sleep(0)
+            await until(lambda: len(broker.acknowledged) == 300)
+    assert not missing
+    assert sorted(broker.acknowledged) == list(range(1, 301))
+
+
+async def test_while_the_disk_has_not_answered_nothing_is_acknowledged(path: Path) -> None:
+    disk = asyncio.Event()
+    waiting = asyncio.Event()
+
+    def slow_disk(hub: Hub) -> None:
+        commit = hub.ledger.commit_off_loop
+
+        async def commit_later() -> None:
+            if hub.broker.connected.is_set():
+                waiting.set()
+                await disk.wait()
+            await commit()
+
+        hub.ledger.commit_off_loop = commit_later  # type: ignore[method-assign]
+
+    async with ScriptedBroker() as broker, hub_of(village(broker), path, before=slow_disk):
+        broker.publish(UP, up(1), 1)
+        await waiting.wait()
+        await let_all_run()
+        assert broker.acknowledged == []
+        disk.set()
+        await until(lambda: broker.acknowledged == [1])
+
+
+async def test_what_cannot_be_read_is_acknowledged_too(path: Path) -> None:
+    bad: list[tuple[str | bytes, bytes]] = [
+        (UP, b""),
+        (UP, b"\xff\xfe not json"),
+        (UP, b"x" * 1_000_000),
+        ("naruko/test/nobody/up", up(1)),
+        ("naruko/elsewhere/pir-1/up", up(1)),
+        (b"naruko/test/\xff\xfe/up", up(1)),
+    ]
+    async with ScriptedBroker() as broker:
+        async with hub_of(village(broker), path) as hub:
+            for mid, (topic, payload) in enumerate(bad, 1):
+                broker.publish(topic, payload, mid)
+            await until(lambda: broker.acknowledged == [1, 2, 3, 4, 5, 6])
+            assert hub.ledger.counts()["quarantined"] == len(bad)
+        assert broker.said.count("connect") == 1
+
+
+async def test_a_message_of_qos_0_is_stored_and_not_acknowledged(path: Path) -> None:
+    async with ScriptedBroker() as broker:
+        async with hub_of(village(broker), path):
+            broker.publish(UP, up(1), 0)
+            broker.publish(UP, up(2), 2)
+            await until(lambda: broker.acknowledged == [2])
+        assert stored(path) == [up(1), up(2)]
+
+
+# --- a connection lost between commit and acknowledgement -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [up(7, SystemClock().now()), b'{"v":1,"e":[{"type":"motion"}]}'],
+    ids=["numbered", "not numbered"],
+)
+async def test_what_was_committed_and_not_acknowledged_comes_again_and_is_stored_once(
+    path: Path, payload: bytes
+) -> None:
+    async with ScriptedBroker() as broker:
+
+        def hang_up_after_commit(hub: Hub) -> None:
+            commit = hub.ledger.commit_off_loop
+
+            async def commit_and_lose() -> None:
+                await commit()
+                if not broker.session_present and payload in stored(path):
+                    broker.session_present = True
+                    broker.hang_up()
+                    await until(lambda: not broker.open)
+
+            hub.ledger.commit_off_loop = commit_and_lose  # type: ignore[method-assign]
+
+        async with hub_of(village(broker), path, before=hang_up_after_commit) as hub:
+            broker.publish(UP, payload, 1)
+            await until(lambda: len(broker.connects) == 2 and hub.broker.connected.is_set())
+            assert broker.acknowledged == []
+            broker.publish(UP, payload, 1, dup=True)
+            await until(lambda: broker.acknowledged == [1])
+            assert hub.ledger.counts()["duplicates"] == 1
+        assert stored(path) == [payload]
+
+
+async def test_packet_ids_of_a_lost_connection_are_not_acknowledged_on_the_next(path: Path) -> None:
+    """The broker gives the same ids to other messages: the wrong one would be lost."""
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    def slow_disk(hub: Hub) -> None:
+        commit = hub.ledger.commit_off_loop
+
+        async def commit_later() -> None:
+            if hub.broker.connected.is_set() and not began.is_set():
+                began.set()
+                await go_on.wait()
+            await commit()
+
+        hub.ledger.commit_off_loop = commit_later  # type: ignore[method-assign]
+
+    async with ScriptedBroker() as broker, hub_of(village(broker), path, before=slow_disk) as hub:
+        broker.publish(UP, up(1), 1)
+        await began.wait()
+        broker.session_present = True
+        broker.hang_up()
+        await let_all_run()
+        go_on.set()
+        await until(lambda: len(broker.connects) == 2 and hub.broker.connected.is_set())
+        await let_all_run()
+        assert broker.acknowledged == []
+
+
+# --- the session ------------------------------------------------------------------------------------
+
+
+async def test_the_session_is_persistent_with_a_fixed_client_id_and_a_will(path: Path) -> None:
+    async with ScriptedBroker() as broker:
+        async with hub_of(village(broker, username="hub", password="geheim"), path):
+            pass
+        first = broker.connects[0]
+    assert (first.client_id, first.clean_session, first.keepalive) == ("hub-test", False, 30)
+    assert (first.will_topic, first.will_payload, first.will_qos, first.will_retain) == (
+        "naruko-hub/test/status", b"offline", 1, True,
+    )  # fmt: skip
+    assert (first.username, first.password) == ("hub", "geheim")
+
+
+async def test_the_hub_says_online_when_it_hears_and_offline_when_it_is_stopped(path: Path) -> None:
+    """After a proper goodbye the broker keeps its will to itself."""
+    async with ScriptedBroker() as broker:
+        async with hub_of(village(broker), path):
+            pass
+        await until(lambda: not broker.open)
+    assert broker.published == [
+        Published("naruko-hub/test/status", word, 1, True) for word in (b"online", b"offline")
+    ]
+    assert broker.said[-2:] == ["publish", "disconnect"]
+
+
+async def test_topics_that_have_left_the_config_are_unsubscribed_from_a_session_that_lives(
+    path: Path,
+) -> None:
+    async with ScriptedBroker() as broker:
+        async with hub_of(village(broker, topics=("zigbee2mqtt/+", "msh/#")), path):
+            pass
+        assert set(broker.subscribed) == OWN | {"zigbee2mqtt/+", "msh/#"}
+        assert broker.unsubscribed == []
+        broker.session_present = True
+        async with hub_of(village(broker, topics=("msh/#",)), path):
+            assert broker.unsubscribed == ["zigbee2mqtt/+"]
+        async with hub_of(village(broker, topics=("msh/#",)), path):
+            assert broker.unsubscribed == ["zigbee2mqtt/+"]
+
+
+async def test_a_session_that_the_broker_has_forgotten_is_warned_of(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with ScriptedBroker() as broker:
+        async with hub_of(village(broker), path):
+            assert warnings(caplog) == []
+        async with hub_of(village(broker), path):
+            (said,) = warnings(caplog)
+    assert "forgotten our session" in said
+
+
+async def test_a_topic_that_the_broker_refuses_is_said_to_be_deaf(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with ScriptedBroker() as broker:
+        broker.refuses = {"naruko/test/+/up"}
+        async with hub_of(village(broker), path):
+            (said,) = warnings(caplog)
+    assert "refuses us the topic naruko/test/+/up" in said
+
+
+async def test_retained_messages_arrive_as_retained(path: Path) -> None:
+    async with ScriptedBroker() as broker:
+        broker_of = Broker(village(broker).hub.mqtt, "test", SystemClock())
+        heard = []
+
+        async def handle(messages: list[object]) -> None:
+            heard.extend(messages)
+
+        async def remember(topics: set[str]) -> None:
+            assert topics == OWN
+
+        task = asyncio.create_task(broker_of.run(handle, set, remember))  # type: ignore[arg-type]
+        await until(broker_of.connected.is_set)
+        broker.publish("naruko/test/gw/status", b"offline", 1, retain=True)
+        broker.publish("naruko/test/gw/status", b"offline", 2, dup=True)
+        await until(lambda: len(heard) == 2)
+        task.cancel()
+        await asyncio.wait({task})
+    assert [(m.retain, m.dup) for m in heard] == [(True, False), (False, True)]
+
+
+# --- when the broker fails ----------------------------------------------------------------------------
+
+
+async def test_a_loss_is_logged_once_and_a_return_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "naruko.ingest")
+    async with ScriptedBroker() as broker, hub_of(village(broker), path) as hub:
+        broker.session_present = True
+        broker.drops_on = {CONNECT}
+        broker.hang_up()
+        await until(lambda: len(broker.connects) == 2 and hub.broker.connected.is_set())
+        said = [r.getMessage() for r in caplog.records if r.name == "naruko.ingest"]
+    where = f"broker 127.0.0.1:{broker.port}"
+    assert [line.removeprefix(where) for line in said][0::2] == [" connected", " is back"]
+    assert len(said) == 3
+    assert said[1].startswith(where)
+    assert said[1].endswith("trying again")
+
+
+async def test_a_connection_lost_on_the_way_to_the_subscription_is_noticed_at_once(path: Path) -> None:
+    async with ScriptedBroker() as broker:
+        broker.drops_on = {CONNECT, SUBSCRIBE, PUBLISH}
+        async with asyncio.timeout(ingest.ANSWER_WITHIN_S / 2):
+            async with hub_of(village(broker), path):
+                assert len(broker.connects) == 3
+
+
+async def test_a_broker_that_takes_the_connection_and_does_not_answer_is_left(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ingest, "ANSWER_WITHIN_S", 0.1)
+    async with ScriptedBroker() as broker:
+        broker.mute = {CONNECT}
+        async with hub_of(village(broker), path, connected=False) as hub:
+            await until(lambda: len(broker.connects) == 4)
+            assert broker.open <= 2
+            broker.mute = set()
+            await until(hub.broker.connected.is_set)
+        assert len(warnings(caplog)) == 1
+
+
+async def test_the_hub_can_be_stopped_while_the_broker_does_not_answer(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with ScriptedBroker() as broker:
+        broker.mute = {CONNECT}
+        async with asyncio.timeout(ingest.ANSWER_WITHIN_S / 2):
+            async with hub_of(village(broker), path, connected=False):
+                await until(lambda: broker.connects)
+        await until(lambda: not broker.open)
+    assert [r for r in caplog.records if r.name == "asyncio"] == []
+
+
+def test_the_pause_before_a_new_try_grows_to_half_a_minute_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    pauses = [pause_after(attempt) for attempt in range(1, 12)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 1.0
+    assert pause_after(10) == pause_after(1_000_000) == 30.0
+
+
+async def test_nobody_is_called_silent_because_the_hub_could_not_hear(path: Path) -> None:
+    """Silence counts from the broker's return."""
+
+    class Later(SystemClock):
+        by = 0
+
+        def now(self) -> int:
+            return super().now() + self.by
+
+    clock = Later()
+    async with ScriptedBroker() as broker:
+        quick = pir("pir-1", heartbeat="1m")
+        small = at_broker(town([quick, gauge("river-1", {"caution": 1.0})]), broker.port)
+        async with hub_of(small, path, clock=clock) as hub:
+            broker.publish(UP, up(1), 1)
+            await until(lambda: broker.acknowledged == [1])
+            broker.drops_on = {CONNECT}
+            broker.mute = {CONNECT}
+            broker.hang_up()
+            await until(lambda: not hub.broker.connected.is_set())
+            clock.by = 30 * MINUTE
+            ticked = hub.pipeline.health_looked
+            await until(lambda: hub.pipeline.health_looked >= ticked + 30 * MINUTE)
+            clock.by += MINUTE
+            await until(
+                lambda: hub.pipeline.health_looked >= ticked + 31 * MINUTE, "the look before is stored"
+            )
+            assert hub.ledger.open_alerts() == []
+            broker.mute = set()
+            broker.hang_up()
+            await until(hub.broker.connected.is_set)
+            clock.by += 30 * MINUTE
+            await until(hub.ledger.open_alerts)
+            silent = {alert.incident for alert in hub.ledger.open_alerts()}
+    assert "silent/pir-1" in silent
+
+
+async def test_a_cancellation_in_the_moment_of_the_answer_is_not_forgotten() -> None:
+    answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    asking = asyncio.create_task(heed_cancel(asyncio.wait_for(answer, 10)))
+    await let_all_run()
+    answer.set_result(1)
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert asking.cancelled()
+
+
+# --- what is used of the libraries' own names ---------------------------------------------------------
+
+
+async def test_the_private_names_of_aiomqtt_and_paho_are_there_and_behave(path: Path) -> None:
+    """Checked with aiomqtt 2.5 and paho-mqtt 2.1. Where this fails, read `Receiver` anew."""
+    async with ScriptedBroker() as broker:
+        broker.session_present = True
+        receiver = Receiver(
+            clock=SystemClock(), gather_s=0.0, hostname="127.0.0.1", port=broker.port, identifier="guard"
+        )
+        paho = receiver._client
+        assert paho.on_message.__func__ is Receiver._on_message
+        assert paho.on_connect.__func__ is Receiver._on_connect
+        assert paho._manual_ack is True
+        async with receiver:
+            assert receiver.session_present
+            broker.publish("a", b"1", 11)
+            broker.publish("a", b"2", 12)
+            deliveries: list[ingest.Delivery] = []
+            while len(deliveries) < 2:
+                deliveries += await receiver.batch()
+            assert [(d.message.payload, d.mid, d.qos) for d in deliveries] == [(b"1", 11, 1), (b"2", 12, 1)]
+            await let_all_run()
+            assert broker.acknowledged == []
+            assert len(receiver.messages) == 0
+            assert isinstance(paho._sock, ReadAhead)
+            assert not paho._out_packet
+            assert callable(paho._sock_send)
+            assert callable(paho._packet_queue)
+            receiver.acknowledge(deliveries)
+            await until(lambda: broker.acknowledged == [11, 12])
+            lost = asyncio.create_task(receiver.lost())
+            broker.hang_up()
+            await asyncio.wait_for(lost, 5)
+
+
+# --- commands -------------------------------------------------------------------------------------------
+
+
+async def test_a_command_without_a_broker_is_an_oserror(path: Path) -> None:
+    broker = Broker(town().hub.mqtt, "test", SystemClock())
+    with pytest.raises(ConnectionError, match="not connected"):
+        await broker.publish("naruko/test/siren-1/cmd", b"{}")
+
+
+async def test_a_command_is_qos_1_never_retained_and_an_oserror_where_it_was_not_taken(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ScriptedBroker() as broker, hub_of(village(broker), path) as hub:
+        await hub.broker.publish("naruko/test/siren-1/cmd", b"{}")
+        assert broker.published[-1] == Published("naruko/test/siren-1/cmd", b"{}", 1, False)
+        broker.mute = {PUBLISH}
+        assert hub.broker._client
+        hub.broker._client.timeout = 0.1
+        with pytest.raises(ConnectionError, match="timed out"):
+            await hub.broker.publish("naruko/test/siren-1/cmd", b"{}")
+        broker.mute = set()
+
+
+def test_only_our_own_reports_without_an_event_wait_for_company() -> None:
+    topic = "naruko/town/cam-1/up"
+    assert not may_be_urgent(topic, b'{"v":1,"m":{"battery_v":3.6}}')
+    assert may_be_urgent(topic, b'{"v":1,"e":[{"type":"trap","state":"sprung"}]}')
+    assert may_be_urgent("naruko/town/gw-1/status", b"offline")
+    assert may_be_urgent("application/a/device/b/event/up", b'{"data":"AQ=="}')
