@@ -84,6 +84,28 @@ def test_a_restart_in_the_middle_of_everything_announces_nothing_again():
     t.says("trap", SPRUNG).says("wire", CUT).says("gauge", level_m=4.2).says("cam", animal("bear")).silence()
 
 
+def test_signs_of_life_that_were_not_yet_saved_are_recalled_after_a_crash():
+    t = Timeline(valley())
+    for _ in range(4):
+        t.passes(7_000).hears("cam")
+    before = t.pipeline.state.rooms["health"]["cam"]
+    t.restart()
+    after = t.pipeline.state.rooms["health"]["cam"]
+    assert (after.last_seen, after.last_at, after.seq, after.lost) == (t.now, t.now, before.seq, 0)
+    t.passes(7_000).hears("cam")
+    assert t.pipeline.lost() == 0
+    t.silence()
+
+
+def test_what_is_recalled_is_not_counted_twice():
+    t = Timeline(valley())
+    t.passes(7_000).hears("cam").passes(60_000).hears("cam")
+    for _ in range(3):
+        t.restart()
+    assert t.pipeline.lost() == 0
+    t.silence()
+
+
 def test_timers_go_on_over_a_restart():
     t = Timeline(valley())
     t.says("cam", animal()).hears("gw", "pir", "gauge", "trap")
