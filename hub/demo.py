@@ -62,9 +62,17 @@ class RunningClock(SetClock):
         self._speed = speed
         self._began = monotonic()
         self._base = at
+        self._stopped = False
 
     def now(self) -> Millis:
+        if self._stopped:
+            return self.at
         return self._base + round((monotonic() - self._began) * 1000 * self._speed)
+
+    def stop(self) -> None:
+        """The time stands: what is under way is finished, and nothing new begins."""
+        self.at = self.now()
+        self._stopped = True
 
 
 def in_house(town: Town, phones: Phones, mqtt_port: int, ledger: Path) -> Town:
@@ -123,7 +131,7 @@ class Demo:
         )
         speed = options.speed
         start = self.plot.starts_at
-        self.clock = RunningClock(start, speed) if speed else SetClock(start)
+        self.clock: SetClock = RunningClock(start, speed) if speed else SetClock(start)
         self.latencies = Latencies()
         self.published = 0
         self.commanded = 0
@@ -140,8 +148,10 @@ class Demo:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self.options.seconds):
                         await (self._paced(fleet) if self.options.speed else self._flat_out(hub, fleet))
+                if isinstance(self.clock, RunningClock):
+                    self.clock.stop()
+                await self._settle(hub)
                 obeying.cancel()
-        await self._settle(hub)
 
     def _chapters(self) -> tuple[tuple[Millis, str, str], ...]:
         if self.plot.name == "story":
@@ -156,6 +166,7 @@ class Demo:
     async def _paced(self, fleet: aiomqtt.Client) -> None:
         while not self._is_over():
             await self._publish(fleet, self.fleet.step(self.clock.now()))
+            self.story.progress(self.clock.now(), self.published)
             await asyncio.sleep(FRAME_S)
 
     async def _flat_out(self, hub: Hub, fleet: aiomqtt.Client) -> None:
@@ -166,6 +177,7 @@ class Demo:
             await self._settle(hub)
             await hub.tick()
             await self._settle(hub)
+            self.story.progress(self.clock.at, self.published)
 
     def _is_over(self) -> bool:
         return self.options.once and self.clock.now() >= self.plot.starts_at + self.plot.lasts
@@ -190,7 +202,9 @@ class Demo:
             due = hub.ledger.next_notification_at()
             if (
                 hub.handled >= self.published
-                and self.obeyed >= self.commanded
+                and (
+                    self.options.speed or self.obeyed >= self.commanded
+                )  # paced, a command may come too late
                 and not hub.ledger.pending_commands(now)
                 and (due is None or due > now)
             ):

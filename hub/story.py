@@ -82,6 +82,7 @@ OTHER = {
     "orders": ("に命令：", ": "),
     "until": ("秒以内、パターン", "s at most, pattern"),
     "unconfirmed": ("未確認", "unconfirmed"),
+    "messages": ("件受信", "messages"),
     "speed": ("倍速", "times real time"),
     "flat_out": ("最高速", "as fast as it goes"),
     "house": (
@@ -99,6 +100,7 @@ class Story:
         self.console = console
         self.lang = lang
         self._ahead: list[tuple[Millis, str]] = []
+        self._status = console.status("", spinner="dots")
 
     def say(self, pair: Sequence[str]) -> str:
         """The Japanese or the English of two."""
@@ -111,6 +113,14 @@ class Story:
         self.console.print(Text.assemble((self.say((site.name, site.name_en)), "bold"), f"   {how}"))
         self.console.print(Text(self.say(OTHER["house"]), "dim"))
         self._ahead = [(at, self.say((ja, en))) for at, ja, en in chapters]
+        if self.console.is_terminal:
+            self._status.start()
+
+    def progress(self, now: Millis, messages: int) -> None:
+        """The line at the foot of a terminal: the simulated time, and what has come."""
+        self._status.update(
+            f"[dim]{self._local(now):%m/%d %H:%M}  {messages:,} {self.say(OTHER['messages'])}"
+        )
 
     def outcome(self, outcome: Outcome) -> None:
         """Everything of one commit that a person would want to hear of."""
@@ -194,6 +204,7 @@ class Story:
 
     def summary(self, report: dict[str, Any]) -> None:
         """What it came to, in three lines."""
+        self._status.stop()
         notifications = report["notifications"]
         sent = sorted(n["latency_ms"] for n in notifications if n["status"] == "sent")
         self.console.print()
