@@ -1,5 +1,6 @@
 """What sees animals: cameras which name the species, motion sensors which do not; and traps."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from devices.frame import Millis
@@ -17,7 +18,7 @@ STRAY_EVERY: Millis = 16 * HOUR
 """Mean time between false triggers of one motion sensor: a leaf in the sun, an insect, rain."""
 
 
-class AnimalSensor(Firmware):
+class AnimalSensor(Firmware, ABC):
     """Looks every second while any animal is in the valley, and sleeps otherwise."""
 
     range_m = PIR_RANGE_M
@@ -37,8 +38,9 @@ class AnimalSensor(Firmware):
         coming = self.world.next_animal(now + LOOK)
         return NEVER if coming is None else max(coming, self.blind_until)
 
+    @abstractmethod
     def watch(self, now: Millis) -> list[Transmission]:
-        raise NotImplementedError
+        """What it says of the animals that are near it now."""
 
 
 class Camera(AnimalSensor):
