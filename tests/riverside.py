@@ -84,3 +84,31 @@ def clock(at: int, zone: str = "+09:00") -> str:
     """`07-01 01:10` in `zone`."""
     offset = datetime.fromisoformat(f"2000-01-01T00:00:00{zone}").tzinfo
     return datetime.fromtimestamp(at / 1000, offset).strftime("%m-%d %H:%M")
+
+
+HIGHEST = {
+    "Norwood": "minor flood",
+    "Kithulgala": "major flood",
+    "Deraniyagala": "major flood",
+    "Holombuwa": "major flood",
+    "Glencourse": "major flood",
+    "Hanwella": "major flood",
+    "Nagalagam Street": "major flood",
+    "Badalgama": "major flood",
+    "Giriulla": "major flood",
+    "Dunamale": "major flood",
+    "Moragaswewa": "major flood",
+    "Horowpothana": "minor flood",
+    "Yaka Wewa": "minor flood",
+    "Galgamuwa": "minor flood",
+    "Thanamalwila": "major flood",
+    "Kuda Oya": "none",
+    "Wellawaya": "none",
+    "Nakkala": "major flood",
+    "Siyambalanduwa": "alert",
+    "Katharagama": "major flood",
+    "Moraketiya": "alert",
+    "Baddegama": "minor flood",
+    "Thawalama": "alert",
+}
+"""Ditwah: the highest level that each gauge reached, by the README beside the series."""

@@ -14,7 +14,7 @@ from hub.config.shapes import LEVELS
 from hub.model import EventKind, Flag, Freshness, Reading
 from hub.recordings import camtrap, convert, koto_2025_arrivals, slug
 from tests.data import data_dir, needs_data
-from tests.riverside import EVERY_5_MIN, EVERY_10_MIN, EVERY_HOUR, Bank, clock, replay, said
+from tests.riverside import EVERY_5_MIN, EVERY_10_MIN, EVERY_HOUR, HIGHEST, Bank, clock, replay, said
 from tests.towns import DAY, HOUR, MINUTE, at, gauge
 
 pytestmark = needs_data
@@ -140,31 +140,6 @@ def test_irregular_arrivals_of_a_quiet_river_tell_nobody_anything():
 # --- Cyclone Ditwah: 23 gauges --------------------------------------------------------------------
 
 DITWAH = {"alert": "caution", "minor flood": "danger", "major flood": "overflow", "none": ""}
-HIGHEST = {
-    "Norwood": "minor flood",
-    "Kithulgala": "major flood",
-    "Deraniyagala": "major flood",
-    "Holombuwa": "major flood",
-    "Glencourse": "major flood",
-    "Hanwella": "major flood",
-    "Nagalagam Street": "major flood",
-    "Badalgama": "major flood",
-    "Giriulla": "major flood",
-    "Dunamale": "major flood",
-    "Moragaswewa": "major flood",
-    "Horowpothana": "minor flood",
-    "Yaka Wewa": "minor flood",
-    "Galgamuwa": "minor flood",
-    "Thanamalwila": "major flood",
-    "Kuda Oya": "none",
-    "Wellawaya": "none",
-    "Nakkala": "major flood",
-    "Siyambalanduwa": "alert",
-    "Katharagama": "major flood",
-    "Moraketiya": "alert",
-    "Baddegama": "minor flood",
-    "Thawalama": "alert",
-}
 
 
 @cache

@@ -17,7 +17,7 @@ from hub.model import Flag, Freshness, Reading, Severity, Status
 from hub.recordings import slug
 from hub.replay import Replay, walk
 from tests.data import data_dir, needs_data
-from tests.riverside import clock
+from tests.riverside import HIGHEST, clock
 from tests.towns import DAY, HOUR, MINUTE, at, gauge, person, square, town
 
 pytestmark = needs_data
@@ -196,31 +196,6 @@ def test_the_same_record_received_again_is_a_duplicate():
 # --- Cyclone Ditwah: 23 gauges --------------------------------------------------------------------
 
 REACHED = {"alert": "river_lv2", "minor flood": "river_lv4", "major flood": "river_lv5", "none": ""}
-HIGHEST = {
-    "Norwood": "minor flood",
-    "Kithulgala": "major flood",
-    "Deraniyagala": "major flood",
-    "Holombuwa": "major flood",
-    "Glencourse": "major flood",
-    "Hanwella": "major flood",
-    "Nagalagam Street": "major flood",
-    "Badalgama": "major flood",
-    "Giriulla": "major flood",
-    "Dunamale": "major flood",
-    "Moragaswewa": "major flood",
-    "Horowpothana": "minor flood",
-    "Yaka Wewa": "minor flood",
-    "Galgamuwa": "minor flood",
-    "Thanamalwila": "major flood",
-    "Kuda Oya": "none",
-    "Wellawaya": "none",
-    "Nakkala": "major flood",
-    "Siyambalanduwa": "alert",
-    "Katharagama": "major flood",
-    "Moraketiya": "alert",
-    "Baddegama": "minor flood",
-    "Thawalama": "alert",
-}
 SERIES = ["lk_kelani_ganga_2025-11.csv", "lk_other_basins_2025-11.csv"]
 
 
