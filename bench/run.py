@@ -16,7 +16,9 @@ from shapely.geometry import shape
 
 from bench import town as towns
 from firmware_sim.phones import Phones, Received
-from hub.config.shapes import Hub, Policy, Site, Zone
+from hub.config.policy import Policy
+from hub.config.settings import Hub, Site
+from hub.config.shapes import Zone
 from hub.config.town import Town
 from hub.geofence import Geofence
 from tests.servers import Server, mosquitto

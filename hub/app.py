@@ -14,6 +14,7 @@ from hub.ledger import Ledger, LedgerError, tend
 from hub.model import Message, Mode, Outcome
 from hub.notify import Send
 from hub.pipeline import Pipeline
+from hub.rounds import tick
 from hub.state import Session, State
 
 log = logging.getLogger("naruko.app")
@@ -86,7 +87,7 @@ class Hub:
 
     async def tick(self) -> None:
         """What time alone changes: silences, ends of visits, all clears."""
-        await self._commit(self.pipeline.tick)
+        await self._commit(lambda now: tick(self.pipeline, now))
 
     async def apply_acts(self) -> None:
         """What people did since the last look: reset a trap, stop a siren, cancel a debris flow."""
@@ -115,7 +116,7 @@ class Hub:
             session = Session(tuple(sorted(topics)))
             if self.pipeline.state.rooms["broker"].get("session") != session:
                 self.pipeline.state.put("broker", "session", session)
-                await self._commit(self.pipeline.tick)
+                await self._commit(lambda now: tick(self.pipeline, now))
 
         def subscribed() -> set[str]:
             session = self.pipeline.state.rooms["broker"].get("session", Session())

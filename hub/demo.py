@@ -24,7 +24,8 @@ from firmware_sim.scenarios.story import openings
 from hub import notify
 from hub.app import Hub
 from hub.clock import SetClock, monotonic
-from hub.config.shapes import Channel, LedgerSettings, Mqtt, Person
+from hub.config.settings import LedgerSettings, Mqtt
+from hub.config.shapes import Channel, Person
 from hub.config.town import Town
 from hub.ingest import heed_cancel
 from hub.ledger import Ledger

@@ -14,7 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis
-from hub.config.shapes import DeterrentPolicy, Device, ZoneKind
+from hub.config.policy import DeterrentPolicy
+from hub.config.shapes import Device, ZoneKind
 from hub.config.town import Town
 from hub.geofence import Geofence
 from hub.model import Act, Command, Event, EventKind, Freshness

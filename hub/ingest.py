@@ -14,7 +14,7 @@ import aiomqtt
 import paho.mqtt.client as mqtt
 
 from hub.clock import Clock
-from hub.config.shapes import Mqtt
+from hub.config.settings import Mqtt
 from hub.model import Message
 from hub.readahead import ReadAhead
 

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from devices.frame import Millis, Signal
 from hub import alerts, deterrent, quality, telling
 from hub.alerts import Scene
-from hub.clock import is_sane
 from hub.config.shapes import Device, Kind, Profile
 from hub.config.town import Town
 from hub.decode import Decoder, QuarantineError, fingerprint
@@ -35,11 +34,6 @@ from hub.state import State
 LEVEL = "level_m"
 SITE = "site"
 """Key of a state that is one for the whole site."""
-SAVE_EVERY: Millis = 30_000
-SAVE_AFTER = 20_000
-"""Signs of life are saved so often, or after so many messages: what a start after a crash must recall."""
-HEALTH_LOOK: Millis = 10_000
-"""How often all devices are looked over for silence."""
 NEVER_HEARD = health.DeviceHealth()
 UNTESTED = quality.DeviceQuality()
 CALM = river.RiverState()
@@ -164,7 +158,7 @@ class Pipeline:
         elif after is not before:
             self.state.put_off("health", device.id, after)
         for event in events:
-            self._happened(scene, event, outcome)
+            self.happened(scene, event, outcome)
         if device.trap and keep and word.freshness is Freshness.LIVE:
             trapped = self.state.rooms["trap"].get(device.id)
             if trapped and (heard := trap.heard(trapped, word.received_at)) is not trapped:
@@ -266,9 +260,9 @@ class Pipeline:
         if after is not self.state.rooms[room].get(key):
             self.state.put(room, key, after)
         for event in events:
-            self._happened(scene, event, outcome)
+            self.happened(scene, event, outcome)
 
-    def _happened(self, scene: Scene, event: Event, outcome: Outcome) -> None:
+    def happened(self, scene: Scene, event: Event, outcome: Outcome) -> None:
         """An event to the alert of its incident, to the deterrents, and to people."""
         outcome.events.append(event)
         if event.device != scene.device.id and event.device in self.town.devices:
@@ -292,27 +286,7 @@ class Pipeline:
             self.state.put("deterrent", device, state)
         return commands
 
-    # --- time and people ------------------------------------------------------------------------
-
-    def tick(self, now: Millis) -> Outcome:
-        """What time alone changes: visits end, devices fall silent. Nothing while the clock is not set."""
-        outcome = Outcome()
-        if is_sane(now) or not self.live:
-            self._tick_wildlife(now, outcome)
-            for id, state in list(self.state.rooms["trap"].items()):
-                device = self.town.devices.get(id)
-                if device and device.trap:
-                    beat = health.heartbeat(device, self.posts[id].profile, flood=False)
-                    change = trap.tick(self.town.policy.trap, state, device, now, beat)
-                    self.moved(self.scene(device, now), "trap", id, change, outcome)
-            if now - self.health_looked >= HEALTH_LOOK or now < self.health_looked:
-                self.health_looked = now
-                self._tick_health(now, outcome)
-        put_off_for = now - self.state.saved_at
-        if self.state.later and (not 0 <= put_off_for < SAVE_EVERY or self.taken >= SAVE_AFTER):
-            self.save(now)
-        outcome.states = self.state.take_changed()
-        return outcome
+    # --- what else the middle is asked -------------------------------------------------------------
 
     def save(self, now: Millis) -> None:
         """All that was put off goes with the next commit."""
@@ -331,41 +305,6 @@ class Pipeline:
                 post, word = self._word(message, uplink)
                 after, _, _ = self._listen(post, word)
                 self.state.put_off("health", uplink.device, after)
-
-    def _tick_wildlife(self, now: Millis, outcome: Outcome) -> None:
-        before = self.state.rooms["wildlife"].get(SITE)
-        if before is None:
-            return
-        after, events = wildlife.tick(self.town.policy.wildlife, before, now)
-        if after is not before:
-            self.state.put("wildlife", SITE, after)
-        for event in events:
-            if device := self.device(event.device):
-                self._happened(self.scene(device, now), event, outcome)
-
-    def _tick_health(self, now: Millis, outcome: Outcome) -> None:
-        states, events = health.tick(
-            self.town,
-            self.state.rooms["health"],
-            self._flooded,
-            now,
-            hearing_since=self.hearing_since,
-            replay=not self.live,
-        )
-        for device, state in states.items():
-            self.state.put("health", device, state)
-        for event in events:
-            scene = self.scene(self.town.devices[event.device], now)
-            if event.level:
-                last = self.state.rooms["river"].get(event.device, CALM).good
-                self._happened(scene, replace(event, value=last), outcome)
-            else:
-                self._happened(scene, event, outcome)
-
-    def _flooded(self, device: str) -> str:
-        """The level in force at a gauge that stands above caution, else nothing."""
-        state = self.state.rooms["river"].get(device, CALM)
-        return state.highest if state.above_caution else ""
 
     def device(self, id: str) -> Device | None:
         """The device, or any other where the town has it no more: what it began must still come to an end."""

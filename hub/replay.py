@@ -11,6 +11,7 @@ from hub.ledger import Ledger
 from hub.model import Message, Outcome
 from hub.pipeline import Pipeline
 from hub.report import local
+from hub.rounds import tick
 from hub.state import State
 
 JSON_LINES = (".jsonl", ".ndjson", ".json")
@@ -43,7 +44,7 @@ class Replay:
             quiet = self.now - heard_at
             step = quiet // QUIET_SHARE if quiet > QUIET_AFTER else TICK
             self.now = min(until, self.now + step)
-            outcome = self.pipeline.tick(self.now)
+            outcome = tick(self.pipeline, self.now)
             if not outcome.is_empty():
                 yield self.now, self._store(outcome)
 

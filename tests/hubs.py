@@ -11,7 +11,8 @@ import msgspec
 
 from hub.app import Hub
 from hub.clock import Clock, SystemClock
-from hub.config.shapes import LedgerSettings, Mqtt, Person
+from hub.config.settings import LedgerSettings, Mqtt
+from hub.config.shapes import Person
 from hub.config.town import Town
 from hub.ledger import Ledger
 from hub.model import Notification, Status

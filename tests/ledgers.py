@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from hub.config.shapes import LedgerSettings
+from hub.config.settings import LedgerSettings
 from hub.model import (
     Alert,
     Command,

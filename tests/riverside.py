@@ -7,7 +7,8 @@ from typing import Any
 
 from devices.frame import Measure
 from hub import quality
-from hub.config.shapes import Device, Kind, Profile, RiverPolicy
+from hub.config.policy import RiverPolicy
+from hub.config.shapes import Device, Kind, Profile
 from hub.detect import river
 from hub.model import Event, EventKind, Message, Reading, Uplink
 from hub.recordings import millis

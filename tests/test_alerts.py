@@ -4,7 +4,8 @@ from msgspec.structs import replace
 
 from hub import alerts
 from hub.alerts import Scene
-from hub.config.shapes import Channel, WildlifePolicy
+from hub.config.policy import WildlifePolicy
+from hub.config.shapes import Channel
 from hub.geofence import Geofence
 from hub.model import AlertState, EventKind, Mode, Severity
 from tests.timeline import (

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hub.config.shapes import Battery, Kind, Profile, SlopePolicy
+from hub.config.policy import SlopePolicy
+from hub.config.shapes import Battery, Kind, Profile
 from hub.model import AlertState, EventKind, Severity
 from tests.timeline import (
     CUT,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.config.shapes import WildlifePolicy
+from hub.config.policy import WildlifePolicy
 from hub.config.town import Town
 from hub.model import AlertState, EventKind, Notification
 from hub.replay import Replay, walk

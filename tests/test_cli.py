@@ -11,7 +11,7 @@ import pytest
 
 from hub import __version__, acts, cli, recordings
 from hub.config.load import load
-from hub.config.shapes import LedgerSettings
+from hub.config.settings import LedgerSettings
 from hub.ledger import Ledger
 from hub.model import Message
 from hub.pipeline import Pipeline

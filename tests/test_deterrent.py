@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from shapely import Polygon
 
 from hub import deterrent
-from hub.config.shapes import DeterrentPolicy, Device, SlopePolicy, Zone
+from hub.config.policy import DeterrentPolicy, SlopePolicy
+from hub.config.shapes import Device, Zone
 from hub.deterrent import PATTERNS, WARN_BURSTS, DeterrentState
 from hub.geofence import Geofence
 from hub.model import Act, Command, Event, EventKind, Freshness

@@ -20,7 +20,8 @@ from firmware_sim.phones import Phones
 from hub import maps, recordings
 from hub.app import Hub
 from hub.clock import SetClock
-from hub.config.shapes import Channel, LedgerSettings
+from hub.config.settings import LedgerSettings
+from hub.config.shapes import Channel
 from hub.config.town import Town
 from hub.ledger import Ledger
 from hub.model import Message

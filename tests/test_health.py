@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.frame import Measure, Signal
-from hub.config.shapes import Battery, Device, HealthPolicy
+from hub.config.policy import HealthPolicy
+from hub.config.shapes import Battery, Device
 from hub.config.town import Town
 from hub.detect import battery, health
 from hub.detect.budget import StrangerLimits

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.clock import SetClock
-from hub.config.shapes import Influx, Kind, LedgerSettings, Profile
+from hub.config.settings import Influx, LedgerSettings
+from hub.config.shapes import Kind, Profile
 from hub.config.town import Town
 from hub.influx import Pace, forward, forwarder, line_protocol
 from hub.influx.target import BadLinesError

@@ -9,7 +9,7 @@ import pytest
 from hub import ingest
 from hub.app import Hub
 from hub.clock import SystemClock
-from hub.config.shapes import HealthPolicy
+from hub.config.policy import HealthPolicy
 from hub.config.town import Town
 from hub.ingest import Broker, Receiver, heed_cancel, may_be_urgent, pause_after
 from hub.readahead import ReadAhead

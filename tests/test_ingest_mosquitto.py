@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.config.shapes import HealthPolicy
+from hub.config.policy import HealthPolicy
 from hub.config.town import Town
 from tests import servers
 from tests.data import ROOT

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.frame import Measure
-from hub.config.shapes import LEVELS, Kind, Profile, Quantity, RiverPolicy
+from hub.config.policy import RiverPolicy
+from hub.config.shapes import LEVELS, Kind, Profile, Quantity
 from hub.detect.river import RiverState, step, thresholds
 from hub.model import EventKind, Flag, Freshness, Reading, Uplink
 from tests.riverside import Bank

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.frame import Signal
-from hub.config.shapes import Device, SlopePolicy
+from hub.config.policy import SlopePolicy
+from hub.config.shapes import Device
 from hub.detect import slope as slopes
 from hub.detect.slope import StreamState
 from hub.model import Act, Event, EventKind, Flag, Freshness, Reading

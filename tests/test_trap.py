@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.frame import Signal
-from hub.config.shapes import Device, TrapPolicy
+from hub.config.policy import TrapPolicy
+from hub.config.shapes import Device
 from hub.config.shapes import Trap as TrapConfig
 from hub.detect import trap as traps
 from hub.detect.trap import TrapState

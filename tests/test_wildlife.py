@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.frame import Signal
-from hub.config.shapes import Device, WildlifePolicy
+from hub.config.policy import WildlifePolicy
+from hub.config.shapes import Device
 from hub.detect import wildlife
 from hub.detect.wildlife import WildlifeState
 from hub.geofence import Geofence

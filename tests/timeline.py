@@ -18,6 +18,7 @@ from hub.app import resume
 from hub.config.town import Town
 from hub.ledger import Ledger
 from hub.model import Alert, Command, Event, Message, Mode, Notification, Outcome, Receipt, Verdict
+from hub.rounds import tick
 from tests.towns import DAY, SECOND, at
 
 TICK = 10 * SECOND
@@ -103,7 +104,7 @@ class Timeline:
         assert then >= self.now, "time does not run backwards"
         while self.now < then:
             self.now = min(self.now + self.step, then)
-            self.store(self.pipeline.tick(self.now))
+            self.store(tick(self.pipeline, self.now))
         return self
 
     # --- what happens ---------------------------------------------------------------------------

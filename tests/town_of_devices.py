@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from hub.config.policy import Policy
 from hub.config.profiles import load_profiles
-from hub.config.shapes import Device, Hub, Policy, Profile
+from hub.config.settings import Hub
+from hub.config.shapes import Device, Profile
 from hub.config.town import Town
 
 PROFILES = load_profiles()

@@ -9,20 +9,19 @@ from typing import Any
 
 from shapely import Polygon
 
+from hub.config.policy import Policy
+from hub.config.settings import Hub, Site
 from hub.config.shapes import (
     Battery,
     Channel,
     Device,
     Gauge,
-    Hub,
     Kind,
     Person,
-    Policy,
     Profile,
     Quantity,
     Role,
     Siren,
-    Site,
     Slope,
     Trap,
     Zone,

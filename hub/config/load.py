@@ -20,8 +20,10 @@ from hub.config.document import (
     shown,
 )
 from hub.config.parts import Entry, Findings, Parts
+from hub.config.policy import Policy
 from hub.config.secret import Secrets, Templates, fill_hub, fill_person
-from hub.config.shapes import Device, Hub, Kind, Person, Policy, Profile, Siren, Zone
+from hub.config.settings import Hub
+from hub.config.shapes import Device, Kind, Person, Profile, Siren, Zone
 from hub.config.town import Town
 from hub.config.validate import suggestion, validate
 from hub.config.yaml_lines import read_yaml

@@ -6,7 +6,9 @@ from typing import Generic, TypeVar
 from shapely.geometry.base import BaseGeometry
 
 from hub.config.document import Document, KeyPath, Problem
-from hub.config.shapes import Device, Hub, Person, Policy, Profile, Site, Zone
+from hub.config.policy import Policy
+from hub.config.settings import Hub, Site
+from hub.config.shapes import Device, Person, Profile, Zone
 
 T = TypeVar("T")
 

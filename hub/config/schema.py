@@ -16,8 +16,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hub.config import shapes
-from hub.config.shapes import DURATION_PATTERN, UNITS_MS, Device, Hub, Person, Policy, Profile, Shape
+from hub.config import policy, settings, shapes
+from hub.config.policy import Policy
+from hub.config.settings import Hub
+from hub.config.shapes import DURATION_PATTERN, UNITS_MS, Device, Person, Profile, Shape
 
 FOLDER = Path(__file__).resolve().parents[2] / "config" / "schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -58,7 +60,11 @@ def _descriptions(source: str) -> dict[str, dict[str, str]]:
     return found
 
 
-DESCRIPTIONS = _descriptions(inspect.getsource(shapes))
+DESCRIPTIONS = {
+    name: said
+    for module in (shapes, policy, settings)
+    for name, said in _descriptions(inspect.getsource(module)).items()
+}
 
 
 def render(model: type[BaseModel]) -> str:

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from hub.config.channels import PLACEHOLDER
 from hub.config.document import UnreadableError, read_bytes
 from hub.config.parts import Entry, Findings
-from hub.config.shapes import Channel, Hub, Person
+from hub.config.settings import Hub
+from hub.config.shapes import Channel, Person
 from hub.config.validate import reveal
 
 NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from hub.config.channels import PLACEHOLDER, SCHEMES, faults
 from hub.config.parts import Entry, Findings
-from hub.config.shapes import DeterrentPolicy, Hub, Policy, SlopePolicy, WildlifePolicy
+from hub.config.policy import DeterrentPolicy, Policy, SlopePolicy, WildlifePolicy
+from hub.config.settings import Hub
 from hub.config.validate import reveal, suggestion
 
 MINUTE = 60_000

@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 
 from shapely.geometry.base import BaseGeometry
 
-from hub.config.shapes import Device, Hub, Kind, Person, Policy, Profile, Role, Site, Zone
+from hub.config.policy import Policy
+from hub.config.settings import Hub, Site
+from hub.config.shapes import Device, Kind, Person, Profile, Role, Zone
 
 
 @dataclass(frozen=True)

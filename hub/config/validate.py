@@ -9,7 +9,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from hub.config.document import Document, KeyPath, Problem, shown
-from hub.config.shapes import Hub, Policy
+from hub.config.policy import Policy
+from hub.config.settings import Hub
 
 Model = TypeVar("Model", bound=BaseModel)
 

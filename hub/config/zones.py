@@ -16,7 +16,7 @@ from shapely.validation import explain_validity
 
 from hub.config.csv_files import SEPARATORS
 from hub.config.document import Document, KeyPath, Problem, UnreadableError, shown
-from hub.config.shapes import Site
+from hub.config.settings import Site
 
 METRES_A_DEGREE = 111_195.0
 """Of a great circle on the sphere of mean radius 6,371,009 m."""

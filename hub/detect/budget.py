@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from devices.frame import Millis
-from hub.config.shapes import HealthPolicy
+from hub.config.policy import HealthPolicy
 
 MINUTE: Millis = 60_000
 CATCH_UP = 20

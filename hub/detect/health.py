@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from devices.frame import Millis
 from hub.clock import is_sane
-from hub.config.shapes import Device, HealthPolicy, Kind, Profile
+from hub.config.policy import HealthPolicy
+from hub.config.shapes import Device, Kind, Profile
 from hub.config.town import Town
 from hub.detect import battery
 from hub.detect.budget import Budget, StrangerLimits, calm, spend

@@ -16,7 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis
-from hub.config.shapes import LEVELS, Device, RiverPolicy
+from hub.config.policy import RiverPolicy
+from hub.config.shapes import LEVELS, Device
 from hub.model import Event, EventKind, Flag, Freshness, Reading
 from hub.quality.height import LEVEL
 

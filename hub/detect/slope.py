@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis, Signal
-from hub.config.shapes import Device, SlopePolicy
+from hub.config.policy import SlopePolicy
+from hub.config.shapes import Device
 from hub.model import Act, Event, EventKind, Flag, Freshness, Reading
 
 MINUTE: Millis = 60_000

@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis, Signal
-from hub.config.shapes import Device, TrapPolicy
+from hub.config.policy import TrapPolicy
+from hub.config.shapes import Device
 from hub.model import Act, Event, EventKind, Freshness
 
 REARMED_AFTER: Millis = 600_000

@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis, Signal
-from hub.config.shapes import Device, WildlifePolicy
+from hub.config.policy import WildlifePolicy
+from hub.config.shapes import Device
 from hub.geofence import Geofence
 from hub.model import Event, EventKind, Freshness
 

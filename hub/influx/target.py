@@ -8,7 +8,7 @@ import urllib.request
 from http.client import HTTPException
 from typing import Any, Protocol
 
-from hub.config.shapes import Influx
+from hub.config.settings import Influx
 
 TIMEOUT_S = 10.0
 BAD_LINES = (400, 413, 422)

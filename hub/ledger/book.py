@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from devices.frame import Millis
 from hub.clock import monotonic
-from hub.config.shapes import LedgerSettings
+from hub.config.settings import LedgerSettings
 from hub.ledger import opening, rows, shedding
 from hub.ledger.opening import explained
 from hub.ledger.reads import Reader

@@ -10,7 +10,7 @@ import sqlite3
 from msgspec import Struct
 
 from devices.frame import Millis
-from hub.config.shapes import LedgerSettings
+from hub.config.settings import LedgerSettings
 from hub.ledger.rows import count
 
 SLICE = 2_000

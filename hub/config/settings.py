@@ -1,0 +1,66 @@
+"""hub.yaml: the site, its broker, its stores."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from hub.config.shapes import ChannelKind, Duration, Id, Latitude, Longitude, Shape
+
+
+class Site(Shape):
+    id: Id
+    name: str
+    name_en: str
+    timezone: str = "Asia/Tokyo"
+    lat: Latitude
+    lon: Longitude
+    radius_km: Annotated[float, Field(gt=0, le=200)]
+    """Every device and zone lies within this distance of the centre."""
+    contact: str
+    info_url: str
+    hub_url: str = ""
+    """Where phones reach this hub's pages; empty while there are none."""
+
+
+class Mqtt(Shape):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    client_id: str = "naruko-hub"
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    topics: tuple[str, ...] = ()
+    """Beside `naruko/<site>/#`."""
+
+
+class LedgerSettings(Shape):
+    path: Path = Path("naruko.db")
+    limit_mb: Annotated[int, Field(ge=16)] = 2_000
+    keep_messages: Duration = 7 * 86_400_000
+    keep_readings: Duration = 400 * 86_400_000
+
+
+class Influx(Shape):
+    url: str
+    version: Literal[1, 2] = 2
+    """1: InfluxDB 1.x by `/write`. 2: everything that answers `/api/v2/write`."""
+    org: str = "naruko"
+    bucket: str = "naruko"
+    """With version 1 the name of the database."""
+    username: str | None = None
+    token: SecretStr | None = None
+    token_file: Path | None = None
+
+
+class Hub(Shape):
+    """hub.yaml"""
+
+    site: Site
+    mqtt: Mqtt = Mqtt()
+    ledger: LedgerSettings = LedgerSettings()
+    influx: Influx | None = None
+    channels: dict[ChannelKind, SecretStr] = Field(default={})
+    """Apprise URL of a kind of channel with `{address}` in it, for people who have but an address."""
