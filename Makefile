@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test check bench requirements schema clean
+.PHONY: help demo test chaos check bench requirements schema clean
 
 help:
 	@grep -E '^# make' Makefile | tr -s ' ' | sed 's/^# //'
@@ -16,6 +16,11 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready
 	@.ci/servers
 	@$(BIN)/python -m pytest $(ARGS)
+
+# make chaos: every fault on real processes, 100 kills and the soak among them (some 45 minutes)
+chaos: $(VENV)/.ready
+	@.ci/servers
+	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(ARGS)
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
