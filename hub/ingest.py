@@ -16,13 +16,15 @@ import paho.mqtt.client as mqtt
 from hub.clock import Clock
 from hub.config.settings import Mqtt
 from hub.model import Message
-from hub.readahead import ReadAhead
+from hub.readahead import Published, ReadAhead
 
 log = logging.getLogger("naruko.ingest")
 
 PUBACK = struct.Struct("!BBH")
 """MQTT 3.1.1, 3.4: type and flags, remaining length, packet id. Many go out in one write."""
 
+TOPICS = 8192
+"""Names of topics that are kept ready."""
 BATCH = 250
 """Messages handled in one transaction at most: bounds how long an alarm waits behind a backlog."""
 RETRY_FIRST_S = 0.8
@@ -38,7 +40,7 @@ REFUSED = 0x80
 T = TypeVar("T")
 
 
-GATHER_S = 0.2
+GATHER_S = 1.0
 """A routine report waits so long for others: one write to the card for all of them, and one wake-up."""
 
 
@@ -65,6 +67,7 @@ class Receiver(aiomqtt.Client):
         self._client.disable_logger()
         self._clock = clock
         self._arrived: list[Delivery] = []
+        self._topics: dict[bytes, str] = {}
         self._wake = asyncio.Event()
         self._left = False
         self.session_present = False
@@ -94,14 +97,15 @@ class Receiver(aiomqtt.Client):
             self._connected.set_exception(aiomqtt.MqttError("hung up without an answer"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
-    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ARG002 (paho's signature)
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = message._topic.decode("utf-8", "replace")
-        received = Message(topic, message.payload, self._clock.now(), message.retain, message.dup)
-        self._arrived.append(Delivery(received, message.mid, message.qos))
-        if self._gather_s == 0 or len(self._arrived) >= BATCH or may_be_urgent(topic, message.payload):
+    def _on_published(self, published: Published) -> None:
+        raw, payload, mid, qos, retain, dup = published
+        topic = self._topics.get(raw)
+        if topic is None:
+            topic = raw.decode("utf-8", "replace")
+            if len(self._topics) < TOPICS:
+                self._topics[raw] = topic
+        self._arrived.append(Delivery(Message(topic, payload, self._clock.now(), retain, dup), mid, qos))
+        if self._gather_s == 0 or len(self._arrived) >= BATCH or may_be_urgent(topic, payload):
             self._wake.set()
         elif self._gathering is None:
             self._gathering = self._loop.call_later(self._gather_s, self._gathered)
@@ -114,7 +118,7 @@ class Receiver(aiomqtt.Client):
     def _client_connect(self) -> None:
         super()._client_connect()
         if isinstance(connected := self._client._sock, socket.socket):
-            self._client._sock = ReadAhead(connected)
+            self._client._sock = ReadAhead(connected, self._on_published)
 
     async def batch(self) -> list[Delivery]:
         """What has arrived since the last call; waits for it. ConnectionError: the connection is gone."""

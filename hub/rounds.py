@@ -8,7 +8,7 @@ from hub.detect import health, river, trap, wildlife
 from hub.model import Outcome
 from hub.pipeline import SITE, Pipeline
 
-SAVE_EVERY: Millis = 30_000
+SAVE_EVERY: Millis = 120_000
 SAVE_AFTER = 20_000
 """Signs of life are saved so often, or after so many messages: what a start after a crash must recall."""
 HEALTH_LOOK: Millis = 10_000

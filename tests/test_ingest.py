@@ -382,7 +382,6 @@ async def test_the_private_names_of_aiomqtt_and_paho_are_there_and_behave(path: 
             clock=SystemClock(), gather_s=0.0, hostname="127.0.0.1", port=broker.port, identifier="guard"
         )
         paho = receiver._client
-        assert paho.on_message.__func__ is Receiver._on_message
         assert paho.on_connect.__func__ is Receiver._on_connect
         assert paho._manual_ack is True
         async with receiver:

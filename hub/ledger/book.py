@@ -16,7 +16,7 @@ from hub.config.settings import LedgerSettings
 from hub.ledger import opening, rows, shedding
 from hub.ledger.opening import explained
 from hub.ledger.reads import Reader
-from hub.ledger.window import WINDOW, Window
+from hub.ledger.window import FRESH, WINDOW, Window
 from hub.model import Act, Command, Notification, Outcome, Verdict
 
 T = TypeVar("T")
@@ -54,6 +54,7 @@ class Ledger(Reader):
         self._writer_names = rows.Names(writer)
         self._window: Window | None = None
         self._inserted: list[int] = []
+        self._committed: list[int] = []
         self._queued: list[tuple[str, tuple[Any, ...]]] = []
         self._taken = 0
         """How many of `_queued` are in the transaction that is open."""
@@ -101,16 +102,25 @@ class Ledger(Reader):
     def known(self, fingerprints: Sequence[int]) -> set[int]:
         """Those of the fingerprints that the ledger holds, of its last half million messages."""
         if self._window is None:
-            stored = self._read.execute(
-                "SELECT fingerprint FROM message WHERE fingerprint IS NOT NULL "
-                "ORDER BY received_at DESC LIMIT ?",
-                (WINDOW,),
-            )
-            self._window = Window.of(number for (number,) in stored)
+            self._window = Window.of(self.seen_blocks())
+            self._committed = self.seen_since()
+        self._remember()
         return self._window.known(fingerprints)
+
+    def _remember(self) -> None:
+        """Takes what was committed into the window; a block that is full goes with the next transaction."""
+        fingerprints, self._committed = self._committed, []
+        if self._window is not None and (block := self._window.add(fingerprints)):
+            last = self._writer.execute("SELECT max(id) FROM message").fetchone()[0]
+            self._queue("INSERT OR REPLACE INTO seen (last, fingerprints) VALUES (?, ?)", last, block)
+            self._queue(
+                "DELETE FROM seen WHERE last < (SELECT last FROM seen ORDER BY last DESC LIMIT 1 OFFSET ?)",
+                WINDOW // FRESH,
+            )
 
     def insert(self, outcome: Outcome) -> None:
         """Begins a transaction and writes every row of `outcome`. Follow it with a commit or a rollback."""
+        self._remember()
         with explained(self.path):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -138,8 +148,7 @@ class Ledger(Reader):
         del self._queued[: self._taken]
         self._written += self._taken
         self._taken = 0
-        if self._window is not None:
-            self._window.add(self._inserted)
+        self._committed += self._inserted
         self._inserted = []
 
     def rollback(self) -> None:
@@ -200,13 +209,17 @@ class Ledger(Reader):
 
     async def _write(self, statement: str, *values: Any) -> None:
         """Whoever gets the lock first writes for all who wait: one disk write for many small changes."""
-        self._tickets += 1
-        ticket = self._tickets
-        self._queued.append((statement, values))
+        ticket = self._queue(statement, *values)
         async with self.lock:
             if self._written < ticket:
                 self.insert(Outcome())
                 await self.commit_off_loop()
+
+    def _queue(self, statement: str, *values: Any) -> int:
+        """For the next transaction, whatever that is. Returns the ticket that is called by `_written`."""
+        self._queued.append((statement, values))
+        self._tickets += 1
+        return self._tickets
 
     # --- acts of people -------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import msgspec
 
 from devices.frame import Millis
 from hub.ledger.rows import AlertChange, Names
+from hub.ledger.window import WINDOW
 from hub.model import (
     Act,
     Alert,
@@ -22,6 +23,8 @@ from hub.model import (
     Verdict,
 )
 
+CLOCK_STEPS: Millis = 60_000
+"""The hub's clock may have been set back by so much within the messages that `messages_since` looks for."""
 COLUMNS = "device, quantity, at, value, flag, tests, received_at, freshness"
 
 _alert = msgspec.json.Decoder(Alert).decode
@@ -54,13 +57,32 @@ class Reader:
 
     def messages_since(self, received_at: Millis) -> Iterator[Message]:
         """The messages that were taken, in order of arrival. Reads as it goes: end it before the next."""
+        first = 0
+        for id, at in self._read.execute("SELECT id, received_at FROM message ORDER BY id DESC"):
+            first = id
+            if at < received_at - CLOCK_STEPS:
+                break
         rows = self._read.execute(
             "SELECT topic, payload, received_at, retain FROM message "
-            "WHERE received_at >= ? AND quarantined = 0 ORDER BY received_at, id",
-            (received_at,),
+            "WHERE id >= ? AND received_at >= ? AND quarantined = 0 ORDER BY id",
+            (first, received_at),
         )
         for topic, payload, at, retain in rows:
             yield Message(topic, payload, at, bool(retain))
+
+    def seen_blocks(self) -> Iterator[bytes]:
+        """Fingerprints of the messages that came last, in blocks, the oldest first."""
+        for (block,) in self._read.execute("SELECT fingerprints FROM seen ORDER BY last"):
+            yield block
+
+    def seen_since(self) -> list[int]:
+        """Fingerprints of the messages after the last block; of a ledger without one the newest `WINDOW`."""
+        rows = self._read.execute(
+            "SELECT fingerprint FROM message WHERE fingerprint IS NOT NULL AND id > "
+            "coalesce((SELECT max(last) FROM seen), (SELECT max(id) FROM message) - ?)",
+            (WINDOW,),
+        )
+        return [number for (number,) in rows]
 
     # --- outboxes -----------------------------------------------------------------------------
 

@@ -130,14 +130,14 @@ def _relieve(connection: sqlite3.Connection, now: Millis) -> Shed:
 def _messages(connection: sqlite3.Connection, before: Millis, now: Millis) -> Shed:
     """The newest row stays, so that ids are never given twice."""
     chosen = (
-        "SELECT id FROM message WHERE received_at < ? AND id < (SELECT max(id) FROM message) "
-        "ORDER BY received_at LIMIT ?"
+        "SELECT id FROM (SELECT id, received_at FROM message ORDER BY id LIMIT ?) "
+        "WHERE received_at < ? AND id < (SELECT max(id) FROM message)"
     )
     bad = connection.execute(
         f"SELECT count(*) FROM message WHERE quarantined = 1 AND id IN ({chosen})",  # noqa: S608
-        (before, SLICE),
+        (SLICE, before),
     ).fetchone()[0]
-    deleted = connection.execute(f"DELETE FROM message WHERE id IN ({chosen})", (before, SLICE)).rowcount  # noqa: S608
+    deleted = connection.execute(f"DELETE FROM message WHERE id IN ({chosen})", (SLICE, before)).rowcount  # noqa: S608
     if bad:
         count(connection, "quarantined_gone", now, bad)
     return Shed(messages=deleted, more=deleted == SLICE)

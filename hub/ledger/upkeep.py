@@ -9,7 +9,8 @@ from hub.ledger.book import Ledger
 log = logging.getLogger("naruko.ledger")
 
 LOOK_EVERY_S = 2.0
-CHECKPOINT_ABOVE_BYTES = 4 * 1024 * 1024
+CHECKPOINT_ABOVE_BYTES = 16 * 1024 * 1024
+"""Pages that change with every commit are copied once a checkpoint: the longer the log, the fewer bytes."""
 SHED_EVERY = 60_000
 
 

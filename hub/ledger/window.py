@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+AS_STORED = np.dtype("<i8")
+
 WINDOW = 500_000
 """Messages by which a repeat is known: a week of 50 a minute, in 4 MB. What is older is still caught by the
 key of its readings and the id of its events."""
@@ -12,7 +14,7 @@ FRESH = 8_192
 
 
 class Window:
-    """The last `size` / 2 to `size` fingerprints: a small set, and sorted blocks of doubling length."""
+    """From `size` / 2 to 1.5 `size` fingerprints, the last: a small set, and blocks of doubling length."""
 
     def __init__(self, size: int = WINDOW) -> None:
         self.size = size
@@ -30,13 +32,15 @@ class Window:
                 found.update(wanted[block[at] == wanted].tolist())
         return found
 
-    def add(self, fingerprints: Iterable[int]) -> None:
-        """Remembers them as the newest."""
+    def add(self, fingerprints: Iterable[int]) -> bytes | None:
+        """Remembers them as the newest. Where that filled a block: its bytes, for `of` at the next start."""
         self._fresh.update(fingerprints)
-        if len(self._fresh) >= FRESH:
-            block = np.fromiter(self._fresh, np.int64, len(self._fresh))
-            self._fresh = set()
-            self._push(np.sort(block))
+        if len(self._fresh) < FRESH:
+            return None
+        block = np.fromiter(self._fresh, np.int64, len(self._fresh))
+        self._fresh = set()
+        self._push(np.sort(block))
+        return block.astype(AS_STORED).tobytes()
 
     def _push(self, block: NDArray[np.int64]) -> None:
         while self._blocks and self._blocks[-1].size <= block.size and 2 * block.size <= self.size:
@@ -46,10 +50,9 @@ class Window:
             del self._blocks[0]
 
     @classmethod
-    def of(cls, newest_first: Iterable[int], size: int = WINDOW) -> "Window":
-        """The window as it stood, from the stored fingerprints."""
+    def of(cls, blocks: Iterable[bytes], size: int = WINDOW) -> "Window":
+        """The window as it stood, from the blocks that `add` gave, the oldest first."""
         window = cls(size)
-        block = np.fromiter(newest_first, np.int64)
-        if block.size:
-            window._blocks.append(np.sort(block))
+        for block in blocks:
+            window._push(np.sort(np.frombuffer(block, AS_STORED).astype(np.int64)))
         return window
