@@ -1,67 +1,89 @@
-"""`make bench`: measures, prints a table beside the limits, writes `bench/results.json`."""
+"""`make bench`: measures, prints each figure beside its peer or limit, writes results.json and the page.
+
+`--only NAME` and `--profile` measure a part and write nothing. Exit 1 where a limit is missed, 4
+where the peer cannot be installed.
+"""
 
 import argparse
 import json
-import os
 import statistics
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from bench import run
+from bench import limits, page
+from bench.backlog import backlog
+from bench.bytes import bytes_written
+from bench.footprint import footprint, zones
+from bench.geofence import geofence
+from bench.latency import latency
+from bench.peers.node_red import flow
+from bench.retention import retention
+from bench.stage import ROOT, Figures
+from bench.steps import steps
+from bench.throughput import throughput
 
-RESULTS = Path(__file__).with_name("results.json")
+RESULTS = ROOT / "bench" / "results.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
+ROUNDS = 3
+"""Of the throughput: the median counts."""
 
-LIMITS = {
-    "smtp_p50_ms_200": 50.0,
-    "smtp_p99_ms_200": 250.0,
-    "rss_mb_1000_devices": 120.0,
-    "ready_s_1000_devices": 3.0,
-    "idle_cpu_pct_1000_devices": 2.0,
+MEASUREMENTS: dict[str, Callable[[], Figures]] = {
+    measure.__name__: measure
+    for measure in (throughput, latency, footprint, zones, geofence, retention, bytes_written, backlog, steps)
 }
-"""At most. Beside them: durable at least half of bare paho, geofence at most four times from 1 to 10,000."""
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(prog="bench")
-    options.add_argument("--only", choices=[m.__name__ for m in run.MEASUREMENTS], action="append")
-    options.add_argument("--rounds", type=int, default=3, help="of the throughput; the median counts")
+    options = argparse.ArgumentParser(prog="bench", description=__doc__)
+    options.add_argument("--only", choices=MEASUREMENTS, action="append", default=[])
+    options.add_argument("--profile", action="store_true", help="where the time goes, and nothing else")
+    options.add_argument("--into", type=Path, help="write results.json and benchmarks.md into this folder")
     a = options.parse_args()
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}", flush=True)
-    results: dict[str, float] = {}
-    for measure in run.MEASUREMENTS:
-        if a.only and measure.__name__ not in a.only:
-            continue
-        print(f"{measure.__name__} ...", flush=True)
-        rounds = [measure() for _ in range(a.rounds if measure is run.throughput else 1)]
-        results |= {name: round(statistics.median(r[name] for r in rounds), 2) for name in rounds[0]}
-    for name, figure in results.items():
-        print(f"  {name:28} {figure:>12,.2f}{_beside(name, results)}")
-    if a.only:
-        return 0
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    missed = list(_missed(results))
-    for name in missed:
-        print(f"missed: {name}")
-    return 1 if missed else 0
+    chosen = ["steps"] if a.profile else a.only or list(MEASUREMENTS)
+    made = page.machine(Path(tempfile.gettempdir()))
+    print(f"{made}\n", flush=True)
+    if "throughput" in chosen:
+        try:
+            flow.installed()
+        except flow.MissingError as error:
+            print(f"no Node-RED to measure beside: {error}", file=sys.stderr)
+            return 4
+    results = measured(chosen)
+    whole = len(chosen) == len(MEASUREMENTS)
+    print(f"\n{page.names(results)}")
+    if a.profile:
+        print(f"\n{page.steps(results)}")
+    if whole or a.into:
+        write(results, made, a.into)
+    missed = limits.missed(results)
+    for line in missed:
+        print(f"missed: {line}")
+    return 1 if missed and whole else 0
 
 
-def _beside(name: str, results: dict[str, float]) -> str:
-    if name in LIMITS:
-        return f"   limit {LIMITS[name]:,.0f}"
-    if name == "durable_msgs_per_s":
-        return f"   {results[name] / results['bare_paho_msgs_per_s']:.2f} of bare paho, limit 0.50"
-    if name == "geofence_us_10000":
-        return f"   {results[name] / results['geofence_us_1']:.2f} times geofence_us_1, limit 4"
-    return ""
+def measured(chosen: list[str]) -> Figures:
+    """The figures of the measurements that were chosen, and the exponents of their curves."""
+    results: Figures = {}
+    for name in chosen:
+        began = time.monotonic()
+        print(f"{name} ...", end=" ", flush=True)
+        rounds = [MEASUREMENTS[name]() for _ in range(ROUNDS if name == "throughput" else 1)]
+        results |= {key: rounded(statistics.median(r[key] for r in rounds)) for key in rounds[0]}
+        print(f"{time.monotonic() - began:.0f} s", flush=True)
+    return results | {key: rounded(figure) for key, figure in limits.exponents(results).items()}
 
 
-def _missed(results: dict[str, float]) -> list[str]:
-    missed = [name for name, limit in LIMITS.items() if results[name] > limit]
-    if results["durable_msgs_per_s"] < 0.5 * results["bare_paho_msgs_per_s"]:
-        missed.append("durable_msgs_per_s")
-    if results["geofence_us_10000"] > 4 * results["geofence_us_1"]:
-        missed.append("geofence_us_10000")
-    return missed
+def rounded(figure: float) -> float:
+    return round(figure, 2 if figure >= 1 else 4)
+
+
+def write(results: Figures, made: str, into: Path | None) -> None:
+    results_to, page_to = (into / RESULTS.name, into / PAGE.name) if into else (RESULTS, PAGE)
+    results_to.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    page_to.write_text(page.filled(PAGE.read_text(encoding="utf-8"), results, made), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,53 @@
 
 import json
 from pathlib import Path
+from typing import Any, NamedTuple
 
 CENTRE = (36.055, 137.985)
 KINDS = ("naruko-gauge", "naruko-animal", "naruko-weather", "naruko-trap")
+HUNTERS = 10
+"""So many people share traps and paddies: one address is sent to one message at a time."""
+NO_MAIL_PORT = 9
+BESIDE_DEG = 0.0001
+"""A siren stands some 10 m from its camera."""
+
+POLICY = {
+    "health": {"max_per_minute": 100_000},
+    "wildlife": {"join_within_m": 30, "quiet_for": "5s", "join_within": "5s", "cooldown": "1s"},
+    "deterrent": {"range_m": 30, "nearest": 1, "cooldown": "1s", "max_on": "1s", "per_night": 200},
+}
+"""So that a camera and its siren can act again after some seconds: every boar is a visit of its own."""
+
+
+class Shape(NamedTuple):
+    """How large. `posts` are pairs of a camera and a siren, beside the devices."""
+
+    devices: int = 1_000
+    zones: int = 500
+    posts: int = 0
+    mail_port: int = NO_MAIL_PORT
+    influx: str = ""
+    limit_mb: int = 2_000
 
 
 def device_id(i: int) -> str:
     return f"{KINDS[i % len(KINDS)].removeprefix('naruko-')}-{i:05d}"
+
+
+def camera_id(i: int) -> str:
+    return f"camera-{i:05d}"
+
+
+def siren_id(i: int) -> str:
+    return f"siren-{i:05d}"
+
+
+def hunter_id(i: int) -> str:
+    return f"hunter-{i % HUNTERS}"
+
+
+def zone_id(i: int) -> str:
+    return f"zone-{i:05d}"
 
 
 def position(i: int) -> tuple[float, float]:
@@ -16,13 +56,9 @@ def position(i: int) -> tuple[float, float]:
     return CENTRE[0] + (i * 37 % 101 - 50) * 0.0007, CENTRE[1] + (i * 53 % 103 - 51) * 0.0008
 
 
-def device(i: int) -> dict[str, object]:
+def device(i: int) -> dict[str, Any]:
     kind = KINDS[i % len(KINDS)]
-    lat, lon = position(i)
-    fields: dict[str, object] = {
-        "id": device_id(i), "profile": kind, "name": f"機器{i}", "name_en": f"Device {i}",
-        "lat": lat, "lon": lon, "place": f"{i}番地 水路脇", "place_en": f"Lot {i}, by the channel",
-    }  # fmt: skip
+    fields = _placed(device_id(i), kind, i, *position(i))
     if kind == "naruko-gauge":
         fields["gauge"] = {
             "river": "試験川", "river_en": "Test River", "station": f"{i}号", "station_en": f"No. {i}",
@@ -30,11 +66,27 @@ def device(i: int) -> dict[str, object]:
             "levels_m": {"standby": 2.75, "caution": 3.95, "evac_judge": 4.0, "danger": 4.45},
         }  # fmt: skip
     if kind == "naruko-trap":
-        fields["trap"] = {"no": f"T-{i}", "type": "box", "owner": "owner"}
+        fields["trap"] = {"no": f"T-{i}", "type": "box", "owner": hunter_id(i // len(KINDS))}
     return fields
 
 
-def zone(i: int) -> dict[str, object]:
+def post(i: int) -> list[dict[str, Any]]:
+    """A camera in the paddy of its number, and the siren beside it."""
+    corner_lat, corner_lon = position(i * 7)
+    lat, lon = corner_lat + 0.0003, corner_lon + 0.0003
+    camera = _placed(camera_id(i), "naruko-animal", i, lat, lon)
+    siren = _placed(siren_id(i), "naruko-siren", i, lat + BESIDE_DEG, lon)
+    return [camera | {"place": f"C-{i} 水路脇"}, siren | {"siren": {"use": ["deter"]}}]
+
+
+def _placed(id: str, profile: str, i: int, lat: float, lon: float) -> dict[str, Any]:
+    return {
+        "id": id, "profile": profile, "name": f"機器{i}", "name_en": f"Device {i}", "lat": lat, "lon": lon,
+        "place": f"{i}番地 水路脇", "place_en": f"Lot {i}, by the channel",
+    }  # fmt: skip
+
+
+def zone(i: int) -> dict[str, Any]:
     """A paddy of some 60 m by 60 m, eight corners."""
     lat, lon = position(i * 7)
     ring = [
@@ -43,36 +95,48 @@ def zone(i: int) -> dict[str, object]:
     ]
     return {
         "type": "Feature",
-        "properties": {"id": f"zone-{i:05d}", "kind": "paddy", "name": f"田{i}", "name_en": f"Paddy {i}"},
+        "properties": {"id": zone_id(i), "kind": "paddy", "name": f"田{i}", "name_en": f"Paddy {i}"},
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
 
 
-def write(folder: Path, *, devices: int, zones: int, mqtt_port: int, mail_url: str, mqtt_id: str) -> Path:
-    """Writes the config folder. JSON is YAML."""
+def hunter(i: int, shape: Shape) -> dict[str, Any]:
+    """One of those who are told of their traps, and of boars in their paddies."""
+    url = f"mailto://127.0.0.1:{shape.mail_port}?from=hub@localhost&to=hunter{i}@localhost"
+    paddies = [zone_id(z) for z in range(min(shape.posts, shape.zones)) if z % HUNTERS == i]
+    channels = [{"kind": "mail", "url": url}]
+    return {
+        "id": hunter_id(i),
+        "name": f"猟友{i}",
+        "roles": ["hunter"],
+        "zones": paddies,
+        "channels": channels,
+    }
+
+
+def write(folder: Path, shape: Shape, *, mqtt_port: int) -> Path:
+    """Writes the config folder. JSON is YAML. A town with posts has a policy which lets them act again."""
     folder.mkdir(parents=True, exist_ok=True)
     site = {
         "id": "bench", "name": "計測町", "name_en": "Bench Town", "lat": CENTRE[0], "lon": CENTRE[1],
         "radius_km": 20, "contact": "0000-00-0000", "info_url": "https://www.town.example.invalid/",
     }  # fmt: skip
-    hub = {
+    hub: dict[str, Any] = {
         "site": site,
-        "mqtt": {"host": "127.0.0.1", "port": mqtt_port, "client_id": mqtt_id},
-        "ledger": {"path": str(folder / "naruko.db")},
+        "mqtt": {"host": "127.0.0.1", "port": mqtt_port, "client_id": f"bench-{folder.name}"},
+        "ledger": {"path": str(folder / "naruko.db"), "limit_mb": shape.limit_mb},
     }
-    owner = {
-        "id": "owner",
-        "name": "持主",
-        "roles": ["hunter"],
-        "channels": [{"kind": "mail", "url": mail_url}],
-    }
-    shapes = {
+    if shape.influx:
+        hub["influx"] = {"url": shape.influx, "version": 1, "bucket": folder.name}
+    devices = [device(i) for i in range(shape.devices)]
+    devices += [unit for i in range(shape.posts) for unit in post(i)]
+    files = {
         "hub.yaml": hub,
-        "policy.yaml": {},
-        "devices.yaml": {"devices": [device(i) for i in range(devices)]},
-        "people.yaml": {"people": [owner]},
-        "zones.geojson": {"type": "FeatureCollection", "features": [zone(i) for i in range(zones)]},
+        "policy.yaml": POLICY if shape.posts else {},
+        "devices.yaml": {"devices": devices},
+        "people.yaml": {"people": [hunter(i, shape) for i in range(HUNTERS)]},
+        "zones.geojson": {"type": "FeatureCollection", "features": [zone(i) for i in range(shape.zones)]},
     }
-    for name, content in shapes.items():
+    for name, content in files.items():
         (folder / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     return folder
