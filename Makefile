@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test chaos check bench requirements schema clean
+.PHONY: help demo test chaos fuzz check bench requirements schema clean
 
 help:
 	@grep -E '^# make' Makefile | tr -s ' ' | sed 's/^# //'
@@ -22,6 +22,10 @@ chaos: $(VENV)/.ready
 	@.ci/servers
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(ARGS)
 
+# make fuzz ARGS="payload --seconds 600": coverage-guided input from strangers
+fuzz: $(VENV)/.ready
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -30,13 +34,14 @@ check: $(VENV)/.ready
 	$(BIN)/python -m hub.config.schema --check
 
 bench: $(VENV)/.ready
-	@.ci/servers
+	@.ci/servers node:nodejs npm:npm
 	@$(BIN)/python -m bench $(ARGS)
 
 # make requirements: pin again what pyproject.toml asks for
-requirements:
-	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+requirements: $(VENV)/.ready
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --extra dev pyproject.toml -c requirements.txt -o requirements-dev.txt
 
 schema: $(VENV)/.ready
 	$(BIN)/python -m hub.config.schema
