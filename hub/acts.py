@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from devices.frame import Millis
-from hub import deterrent
+from hub import deterrent, roll_call
 from hub.detect import slope, trap
+from hub.detect.hub import Worry
 from hub.model import Act, AlertState, Outcome
 from hub.pipeline import SITE, Pipeline
 
@@ -40,6 +41,13 @@ def _apply(pipeline: Pipeline, act: Act, now: Millis, outcome: Outcome) -> None:
         outcome.commands += commands
     elif act.kind == "close":
         _close(pipeline, act, now, outcome)
+    elif act.kind == "test_send":
+        called, told = roll_call.call(pipeline.town, now, live=pipeline.live)
+        pipeline.state.put("roll_call", SITE, called)
+        outcome.notifications += told
+    elif act.kind == "test_heard" and SITE in pipeline.state.rooms["roll_call"]:
+        asked = pipeline.state.rooms["roll_call"][SITE]
+        pipeline.state.put("roll_call", SITE, roll_call.answered(asked, act.target, act.at))
 
 
 def _close(pipeline: Pipeline, act: Act, now: Millis, outcome: Outcome) -> None:
@@ -59,6 +67,8 @@ def _close(pipeline: Pipeline, act: Act, now: Millis, outcome: Outcome) -> None:
         visits = rooms["wildlife"][SITE]
         others = tuple(i for i in visits.incidents if i.id != alert.incident)
         pipeline.state.put("wildlife", SITE, replace(visits, incidents=others))
+    elif room == "hub":
+        pipeline.state.put("hub", alert.incident.removeprefix("hub/"), Worry())
     if alert.incident in pipeline.state.alerts:
         closed = replace(alert, state=AlertState.RESOLVED, closed_at=act.at, updated_at=now)
         pipeline.state.put_alert(closed)

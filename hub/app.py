@@ -5,17 +5,22 @@ import gc
 import logging
 from collections.abc import Callable
 
-from hub import command, notify
+from hub import command, deadman, lastword, notify, steps, systemd
 from hub.acts import apply
-from hub.clock import Clock, SystemClock
+from hub.clock import Clock, Step, SystemClock, monotonic
 from hub.config.town import Town
+from hub.detect import missed
 from hub.ingest import GATHER_S, Broker
-from hub.ledger import Ledger, LedgerError, tend
-from hub.model import Message, Mode, Outcome
+from hub.ledger import Ledger, keep_backups, tend
+from hub.ledger.opening import DamagedError, DiskError, trouble_of
+from hub.ledger.rescue import note_damage
+from hub.model import Event, EventKind, Message, Mode, Outcome
 from hub.notify import Send
 from hub.pipeline import Pipeline
 from hub.rounds import tick
-from hub.state import Session, State
+from hub.state import RECALL_BEFORE, Session, State
+from hub.vitals import Pulse
+from hub.watch import Watch
 
 log = logging.getLogger("naruko.app")
 
@@ -24,7 +29,10 @@ ACTS_S = 0.5
 
 
 class Hub:
-    """One site's hub. `observe` is shown every outcome after its commit: the demo tells its story from it."""
+    """One site's hub. `observe` is shown every outcome after its commit: the demo tells its story from it.
+
+    `watched`: it looks at itself, tells its operators, and gives signs of life to systemd and outside.
+    """
 
     def __init__(
         self,
@@ -37,6 +45,7 @@ class Hub:
         send: Send | None = None,
         tick_s: float = 1.0,
         gather_s: float = GATHER_S,
+        watched: bool = False,
     ) -> None:
         self.town = town
         self.ledger = ledger
@@ -44,6 +53,8 @@ class Hub:
         self.observe = observe
         self.send = send
         self.tick_s = tick_s
+        self.watched = watched
+        self.pulse = Pulse()
         self.pipeline = resume(town, ledger, mode=mode)
         self.broker = Broker(town.hub.mqtt, town.site.id, clock, gather_s)
         self.handled = 0
@@ -57,6 +68,9 @@ class Hub:
             edges.create_task(self._acts(), name="naruko.acts")
             edges.create_task(self._ticks(), name="naruko.ticks")
             edges.create_task(tend(self.ledger, self.clock), name="naruko.ledger")
+            edges.create_task(
+                keep_backups(self.ledger, self.clock, self.town.zone_info), name="naruko.backup"
+            )
             edges.create_task(
                 notify.deliver(self.ledger, self.town, self.clock, self._notifications, self.send),
                 name="naruko.notify",
@@ -72,8 +86,19 @@ class Hub:
 
                 edges.create_task(influx.forward(self.ledger, self.town, self.clock), name="naruko.influx")
             edges.create_task(self._ingest(), name="naruko.ingest")
+            if self.watched:
+                self._watch(edges)
             log.info("ready: %d devices, %d zones, %d people", *self._sizes())
             self.ready.set()
+
+    def _watch(self, edges: asyncio.TaskGroup) -> None:
+        watch = Watch(self.pipeline, self.ledger, self.broker, self.clock, pulse=self.pulse)
+        edges.create_task(watch.run(self._commit), name="naruko.watch")
+        edges.create_task(systemd.beat(self.pulse), name="naruko.systemd")
+        if outside := self.town.hub.deadman:
+            edges.create_task(
+                deadman.ping(outside, self.pulse, watch.in_trouble, watch.prove), name="naruko.deadman"
+            )
 
     def _sizes(self) -> tuple[int, int, int]:
         return len(self.town.devices), len(self.town.zones), len(self.town.people)
@@ -82,25 +107,54 @@ class Hub:
 
     async def handle(self, messages: list[Message]) -> None:
         """One batch: decided, committed, and only then acknowledged by the caller."""
-        await self._commit(lambda now: self.pipeline.run(messages, now))
+        self.pulse.handling = monotonic()
+        await self._commit(lambda now: self.pipeline.run(self._as_of(messages, now), now))
         self.handled += len(messages)
+        self.pulse.heard, self.pulse.handling = monotonic(), None
 
     async def tick(self) -> None:
         """What time alone changes: silences, ends of visits, all clears."""
-        await self._commit(lambda now: tick(self.pipeline, now))
+        events: list[Event] = []
+
+        def decide(now: int) -> Outcome:
+            outcome = tick(self.pipeline, now)
+            events.extend(outcome.events)
+            return outcome
+
+        await self._commit(decide)
+        self.pulse.tick()
+        for event in events:
+            if event.kind is EventKind.MESSAGES_MISSED:
+                seconds = event.window // 1000
+                log.warning("of the %d s in which we did not hear, %s", seconds, missed.said(event))
 
     async def apply_acts(self) -> None:
         """What people did since the last look: reset a trap, stop a siren, cancel a debris flow."""
-        if acts := self.ledger.acts_after():
-            await self._commit(lambda now: apply(self.pipeline, acts, now))
+        if self.ledger.acts_after():
+            await self._commit(lambda now: apply(self.pipeline, self.ledger.acts_after(), now))
+
+    def _as_of(self, messages: list[Message], now: int) -> list[Message]:
+        followed = self.clock.followed
+        return steps.restamped(messages, followed[-1], now) if followed else messages
+
+    async def _follow(self, step: Step) -> None:
+        """Somebody has set the wall clock: all that was noted goes with it, in one moment."""
+        log.warning("the clock was set %+.1f s: what waits and runs goes with it", step.by / 1000)
+        outcome = steps.follow(self.pipeline, step)
+        await self.ledger.store_moved(outcome, step, steps.moved_notification, steps.moved_command)
+        self.clock.follow(step)
+        self._notifications.set()
+        self._commands.set()
 
     async def _commit(self, decide: Callable[[int], Outcome]) -> None:
         async with self.ledger.lock:
+            if step := self.clock.step():
+                await self._follow(step)
             outcome = decide(self.clock.now())
             if outcome.is_empty():
                 return
-            self.ledger.insert(outcome)
-            await self.ledger.commit_off_loop()
+            await self.ledger.write(outcome)
+            self.pulse.committed = monotonic()
         if outcome.notifications:
             self._notifications.set()
         if outcome.commands:
@@ -111,12 +165,13 @@ class Hub:
     # --- edges --------------------------------------------------------------------------------
 
     async def _ingest(self) -> None:
-        async def remember(topics: set[str]) -> None:
-            self.pipeline.hearing_since = self.clock.now()
+        async def remember(topics: set[str], forgotten: bool) -> None:  # noqa: FBT001
+            self.pipeline.returned(self.clock.now(), forgotten=forgotten)
+            self.pulse.connected = monotonic()
             session = Session(tuple(sorted(topics)))
             if self.pipeline.state.rooms["broker"].get("session") != session:
                 self.pipeline.state.put("broker", "session", session)
-                await self._commit(lambda now: tick(self.pipeline, now))
+            await self.tick()
 
         def subscribed() -> set[str]:
             session = self.pipeline.state.rooms["broker"].get("session", Session())
@@ -144,24 +199,41 @@ def resume(town: Town, ledger: Ledger, *, mode: Mode = Mode.ACTUAL, live: bool =
     """The pipeline as the ledger remembers it, also after a crash."""
     state = State.load(ledger.load_states(), ledger.open_alerts())
     pipeline = Pipeline(town, state, ledger.known, mode=mode, live=live)
-    pipeline.recall(ledger.messages_since(state.saved_at))
+    pipeline.recall(ledger.messages_since(state.saved_at - RECALL_BEFORE))
     return pipeline
 
 
 async def serve(town: Town) -> None:
-    """`naruko run`: until it is stopped. The ledger is closed last. LedgerError: it cannot be written."""
-    ledger = Ledger.open(town.hub.ledger.path, town.hub.ledger)
-    hub = Hub(town, ledger, SystemClock())
-    gc.freeze()  # config and modules stay: no collection needs to walk over them again
+    """`naruko run`: until it is stopped. The ledger is closed last.
+
+    LedgerError: it cannot be written. Where its disk is at fault the operators have been told so.
+    """
+    settings = town.hub.ledger
     try:
-        await hub.run()
-    except BaseExceptionGroup as group:
-        if broken := group.subgroup(LedgerError):
-            raise LedgerError(str(_first(broken))) from group
+        await _serve(town)
+    except DiskError as error:
+        if isinstance(error, DamagedError) and settings.on_corrupt == "restore":
+            note_damage(settings.path, str(error))  # the next start restores it, and tells
+        else:
+            await lastword.say(town, error)
         raise
+
+
+async def _serve(town: Town) -> None:
+    path, clock = town.hub.ledger.path, SystemClock()
+    ledger = Ledger.open(path, town.hub.ledger)
+    try:
+        ledger.hold_ballast()
+        if ledger.restored:
+            told = lastword.restored(town, ledger.restored, clock.now())
+            await ledger.store(Outcome(notifications=told))
+        hub = Hub(town, ledger, clock, watched=True)
+        gc.freeze()  # config and modules stay: no collection needs to walk over them again
+        await hub.run()
+    except (Exception, BaseExceptionGroup) as error:
+        trouble = trouble_of(error, path)
+        if trouble is None or trouble is error:
+            raise
+        raise trouble from error
     finally:
         ledger.close()
-
-
-def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -32,15 +32,18 @@ def on_duty(person: Person, now: Millis, zone: tzinfo) -> bool:
     return WEEKDAYS[local.weekday()] in person.duty
 
 
-def resolve(town: Town, audience: Audience, zones: Collection[str], now: Millis) -> tuple[Person, ...]:
+def resolve(
+    town: Town, audience: Audience, zones: Collection[str], now: Millis, *, clock_set: bool = True
+) -> tuple[Person, ...]:
     """The people meant, each once, in the order of the config.
 
     Hunters and patrol count only on duty; where nobody of a role is on duty, all of that role do: a gap in
-    the roster must not leave a trap unvisited. Who is meant for another reason too is told off duty.
+    the roster must not leave a trap unvisited. Who is meant for another reason too is told off duty. Not
+    `clock_set`: nobody knows whose day it is, and all are told.
     """
     meant = [p for p in town.people.values() if p.id in audience.people or _is_meant(p, audience, zones)]
     on_call = ON_CALL & (audience.here | audience.everywhere)
-    if not on_call:
+    if not on_call or not clock_set:
         return tuple(meant)
     ready = {p.id for p in meant if on_duty(p, now, town.zone_info)}
     manned = {role for role in on_call if any(role in p.roles and p.id in ready for p in meant)}

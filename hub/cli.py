@@ -70,6 +70,8 @@ def parser() -> argparse.ArgumentParser:
     replay_.add_argument("files", nargs="+", type=Path, metavar="FILE", help="JSON lines, or a known CSV")
     replay_.add_argument("--report", type=Path, metavar="FILE", help="write counts, alerts, notifications")
     _act_commands(command)
+    _care_commands(command)
+    _test_commands(command)
     return naruko
 
 
@@ -102,6 +104,22 @@ def _act_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     debris.add_argument("target", metavar="STREAM")
     debris.add_argument("--who", required=True)
     debris.add_argument("--cause", required=True, help="what it was, as the people will read it")
+
+
+def _test_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
+    test = command("test-message", test_message, "the monthly test: who has not answered; send it; note one")
+    test.add_argument("what", choices=("list", "send", "heard"), nargs="?", default="list")
+    test.add_argument("person", metavar="PERSON", nargs="?", help="with heard: the id of who has answered")
+    test.add_argument("--who", default="")
+
+
+def _care_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
+    doctor_ = command(
+        "doctor", doctor, "what is wrong, and what to do; exit 4 where something is, 5 the ledger"
+    )
+    doctor_.add_argument("--thorough", action="store_true", help="read every page of a large ledger too")
+    backup_ = command("backup", backup, "the ledger's backups: make one, list them, begin from the newest")
+    backup_.add_argument("what", choices=("now", "list", "restore"), nargs="?", default="list")
 
 
 def _speed(text: str) -> float | None:
@@ -225,6 +243,7 @@ def replay(arguments: argparse.Namespace) -> int:
 
 
 def alerts(arguments: argparse.Namespace) -> int:
+    from hub.clock import SystemClock  # noqa: PLC0415
     from hub.report import local  # noqa: PLC0415
 
     town = _town(arguments)
@@ -236,11 +255,14 @@ def alerts(arguments: argparse.Namespace) -> int:
         return _act(arguments, "close", arguments.close)
     with contextlib.closing(_attach(town)) as ledger:
         found = ledger.alerts(0) if arguments.all else ledger.open_alerts()
+        _, held = ledger.outbox_since(SystemClock().now() - 86_400_000)
     for alert in sorted(found, key=lambda a: a.opened_at):
         opened = local(alert.opened_at, town.zone_info)
         print(
             f"{alert.id}  {opened}  {alert.state}  {alert.kind}  {alert.severity.name.lower()}  {alert.place}"
         )
+    if held:
+        print(f"{held} messages of the last 24 hours were held in storms and told as counts", file=sys.stderr)
     return OK
 
 
@@ -264,6 +286,80 @@ def cancel_debris(arguments: argparse.Namespace) -> int:
     if arguments.target not in streams:
         return _unknown("stream", arguments.target, streams)
     return _act(arguments, "debris_cancel", arguments.target, detail=arguments.cause)
+
+
+def test_message(arguments: argparse.Namespace) -> int:
+    if (arguments.what == "heard") != (arguments.person is not None):
+        print("naruko: test-message heard PERSON, test-message send, or test-message list", file=sys.stderr)
+        return USAGE
+    town = _town(arguments)
+    if arguments.what == "send":
+        return _act(arguments, "test_send", "all")
+    if arguments.what == "list":
+        return _list_answers(town)
+    if arguments.person not in town.people:
+        return _unknown("person", arguments.person, town.people)
+    return _act(arguments, "test_heard", arguments.person)
+
+
+def _list_answers(town: Town) -> int:
+    """Who was asked and has not answered, by person id."""
+    from hub.pipeline import SITE  # noqa: PLC0415
+    from hub.report import local  # noqa: PLC0415
+    from hub.state import State  # noqa: PLC0415
+
+    with contextlib.closing(_attach(town)) as ledger:
+        last = State.load(ledger.load_states(), ()).rooms["roll_call"].get(SITE)
+    if last is None or not last.sent_at:
+        print("no test message was sent yet")
+        return OK
+    print(f"sent {local(last.sent_at, town.zone_info)} to {len(last.asked)}, answered {len(last.heard)}")
+    for person in last.missing:
+        print(person)
+    return OK
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    from hub.clock import SystemClock  # noqa: PLC0415
+    from hub.doctor import Level, examine, lines, summary  # noqa: PLC0415
+
+    findings = []
+    looks = examine(_folder(arguments), os.environ, SystemClock(), thorough=arguments.thorough)
+    for finding in looks:
+        print("\n".join(lines(finding)), flush=True)
+        findings.append(finding)
+    print(summary(findings))
+    wrong = {finding.what for finding in findings if finding.level is Level.BAD}
+    if not wrong:
+        return OK
+    return CONFIG if "config" in wrong else LEDGER if "ledger" in wrong else IO
+
+
+def backup(arguments: argparse.Namespace) -> int:
+    from hub.clock import SystemClock  # noqa: PLC0415
+    from hub.ledger import backup as backups  # noqa: PLC0415
+    from hub.ledger import nightly, opening, rescue  # noqa: PLC0415
+    from hub.report import local  # noqa: PLC0415
+
+    town = _town(arguments)
+    path = town.hub.ledger.path
+    if arguments.what == "now":
+        with contextlib.closing(_attach(town)) as ledger:
+            done = asyncio.run(nightly.once(ledger, SystemClock()))
+        print(
+            f"{backups.generation(path, 1)}: {done.said}, {done.bytes / 1e6:.1f} MB" if done.ok else done.said
+        )
+        return OK if done.ok else IO
+    if arguments.what == "restore":
+        if not backups.generations(path):
+            return _unknown("backup of", str(path), ())
+        with opening.lock_out_others(path):
+            print(rescue.restore(path, SystemClock().now()))
+        return OK
+    for copy in backups.generations(path):
+        made = local(backups.made_at(copy), town.zone_info)
+        print(f"{copy}  {made}  {copy.stat().st_size / 1e6:.1f} MB  {backups.check(copy)}")
+    return OK
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> int:

@@ -60,8 +60,11 @@ async def deliver(
     away = False
     while True:
         pending = outbox.pending_commands(clock.now())
+        followed = len(clock.followed)
         waiting = False
         for command in pending:
+            if len(clock.followed) != followed:
+                break  # the clock was set, and the ledger has other times for them now
             if clock.now() >= command.until:
                 late = replace(command, status=Status.EXPIRED, finished_at=clock.now())
                 await outbox.update_command(late)

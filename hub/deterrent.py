@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis
+from hub.clock import is_sane
 from hub.config.policy import DeterrentPolicy
 from hub.config.shapes import Device, ZoneKind
 from hub.config.town import Town
@@ -147,7 +148,7 @@ def _deter(case: _Case) -> tuple[States, list[Command]]:
     near = case.geofence.nearest_devices(event.lat, event.lon, ids, range_m=policy.range_m, n=policy.nearest)
     local = datetime.fromtimestamp(now / 1000, town.zone_info)
     night = (local - NOON).toordinal()
-    quiet = _is_quiet(policy, local.time())
+    quiet = not is_sane(now) or _is_quiet(policy, local.time())
     changed: States = {}
     commands = []
     for id, metres in near:

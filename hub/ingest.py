@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 import aiomqtt
 import paho.mqtt.client as mqtt
+from aiomqtt.exceptions import MqttConnectError
 
 from hub.clock import Clock
 from hub.config.settings import Mqtt
@@ -115,17 +116,24 @@ class Receiver(aiomqtt.Client):
         if self._arrived:
             self._wake.set()
 
-    def _client_connect(self) -> None:
-        super()._client_connect()
-        if isinstance(connected := self._client._sock, socket.socket):
-            self._client._sock = ReadAhead(connected, self._on_published)
+    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
+        """paho is about to send its CONNECT: nothing can have come yet, and no packet is half read."""
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a siren does not wait for company
+        client._sock = ReadAhead(sock, self._on_published)
+        super()._on_socket_open(client, userdata, sock)
 
     async def batch(self) -> list[Delivery]:
-        """What has arrived since the last call; waits for it. ConnectionError: the connection is gone."""
+        """What has arrived since the last call; waits for it. ConnectionError: the connection is gone.
+
+        At most `BATCH`, and what came in the same millisecond as the last of them: after a crash a device's
+        state is known to hold its messages up to a time.
+        """
         await self._wake.wait()
         if self.is_lost:
             raise ConnectionError("connection lost")
-        taken, self._arrived = self._arrived[:BATCH], self._arrived[BATCH:]
+        end = end_of_batch(self._arrived)
+        taken, self._arrived = self._arrived[:end], self._arrived[end:]
         if not self._arrived:
             self._wake.clear()
         return taken
@@ -157,7 +165,8 @@ class Receiver(aiomqtt.Client):
 class Broker:
     """The connection to the broker, kept up: waits for it at boot, comes back after a loss.
 
-    `connected` is set while `publish` works. One loss and one return are logged once each.
+    `connected` is set while `publish` works. One loss and one return are logged once each, and once that a
+    broker which is back refuses us.
     """
 
     def __init__(self, settings: Mqtt, site: str, clock: Clock, gather_s: float = GATHER_S) -> None:
@@ -187,25 +196,27 @@ class Broker:
         self,
         handle: Callable[[list[Message]], Awaitable[None]],
         subscribed: Callable[[], set[str]],
-        remember: Callable[[set[str]], Awaitable[None]],
+        remember: Callable[[set[str], bool], Awaitable[None]],
     ) -> None:
         """Receives for ever. `handle` returns when its batch is committed; then the batch is acknowledged.
 
         `subscribed` and `remember` keep the topics of the persistent session over a restart, so that topics
-        which have left the config are unsubscribed.
+        which have left the config are unsubscribed. `remember` is called at each connection, before anything
+        of it is handled; its second argument says that the broker has forgotten our session.
         """
         attempt = 0
         where = f"broker {self.settings.host}:{self.settings.port}"
-        away = False
+        away = refused = False
         while True:
             try:
                 async with self._connect() as client:
                     lost = asyncio.create_task(client.lost(), name="naruko.ingest.lost")
                     try:
-                        await _unless(lost, self._subscribe(client, subscribed()))
-                        await remember(self.topics())
+                        before = subscribed()
+                        await _unless(lost, self._subscribe(client, before))
+                        await remember(self.topics(), bool(before) and not client.session_present)
                         log.info("%s is back" if away else "%s connected", where)
-                        attempt, away = 0, False
+                        attempt, away, refused = 0, False, False
                         await self._receive(client, handle)
                     except asyncio.CancelledError:
                         await self._say_offline(client)
@@ -214,9 +225,10 @@ class Broker:
                         lost.cancel()
                         await asyncio.wait({lost})
             except (aiomqtt.MqttError, OSError) as error:
-                if not away:
+                refuses = isinstance(error, MqttConnectError)
+                if not away or (refuses and not refused):
                     log.warning("%s: %s; trying again", where, error)
-                    away = True
+                away, refused = True, refused or refuses
             attempt += 1
             await asyncio.sleep(random.uniform(0.2, 1.0) * pause_after(attempt))  # noqa: S311 (jitter)
 
@@ -277,6 +289,13 @@ class Broker:
         finally:
             self._client = None
             self.connected.clear()
+
+
+def end_of_batch(arrived: Sequence[Delivery]) -> int:
+    end = min(BATCH, len(arrived))
+    while end < len(arrived) and arrived[end].message.received_at == arrived[end - 1].message.received_at:
+        end += 1
+    return end
 
 
 def may_be_urgent(topic: str, payload: bytes) -> bool:

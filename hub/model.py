@@ -130,6 +130,17 @@ class EventKind(StrEnum):
     BATTERY_OK = "battery_ok"
     BABBLING = "babbling"
     BABBLING_OVER = "babbling_over"
+    CLOCK_WRONG = "clock_wrong"
+    """A device's clock is off by `window`; `detail` is behind or ahead."""
+    CLOCK_RIGHT = "clock_right"
+    HUB_TROUBLE = "hub_trouble"
+    """Something is wrong with the hub itself; `incident` says what: hub/disk, hub/channel/mail."""
+    HUB_WELL = "hub_well"
+    DEVICE_FLAPPING = "device_flapping"
+    """One thing of a device goes and comes again and again: told in place of each going and coming."""
+    DEVICE_STEADY = "device_steady"
+    MESSAGES_MISSED = "messages_missed"
+    """What the broker has lost while the hub was away: `count` messages of `devices`."""
 
 
 class Event(Struct, frozen=True):
@@ -212,6 +223,10 @@ class Reason(StrEnum):
     CANCELLED = "cancelled"
     UNVERIFIED = "unverified"
     REPEATED = "repeated"
+    REPORTED = "reported"
+    """Told at its hour and without cause: the morning's report, the monthly test."""
+    SUMMARY = "summary"
+    """What was held in a storm, as one count."""
 
 
 class Status(StrEnum):
@@ -223,10 +238,14 @@ class Status(StrEnum):
     """Handed over without an answer: it may have arrived, and may be repeated under the same id."""
     FAILED = "failed"
     EXPIRED = "expired"
+    MERGED = "merged"
+    """Told within the message of another notification: `error` names it."""
     DONE = "done"
     REFUSED = "refused"
     NOT_SENT = "not_sent"
     """Decided in a replay: nothing leaves the house."""
+    HELD = "held"
+    """Too much at once for one person: written down, and counted in a summary."""
 
 
 class Notification(Struct, frozen=True):
@@ -301,7 +320,7 @@ class Act(Struct, frozen=True):
     source: str
     """cli, web."""
     kind: str
-    """trap_reset, trap_disarm, debris_cancel, close, siren_stop, exercise."""
+    """trap_reset, trap_disarm, debris_cancel, close, siren_stop, exercise, test_send, test_heard."""
     target: str
     detail: str = ""
 
@@ -320,6 +339,8 @@ class Outcome(Struct):
     states: dict[tuple[str, str], Any] = {}
     """(room, key) -> the state after the batch, None where it ended."""
     acts_applied: list[int] = []
+    shed: dict[Millis, int] = {}
+    """Receive time, to the minute, -> messages that were shed before they were read: they have no receipt."""
 
     def is_empty(self) -> bool:
         """Nothing to write."""

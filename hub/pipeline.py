@@ -10,12 +10,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis, Signal
-from hub import alerts, deterrent, quality, telling
+from hub import alerts, deterrent, quality, storm, telling
 from hub.alerts import Scene
+from hub.clock import is_sane
 from hub.config.shapes import Device, Kind, Profile
 from hub.config.town import Town
 from hub.decode import Decoder, QuarantineError, fingerprint
-from hub.detect import health, river, slope, trap, wildlife
+from hub.detect import health, missed, river, slope, trap, wildlife
+from hub.detect.budget import Shut
 from hub.geofence import Geofence
 from hub.model import (
     Command,
@@ -29,6 +31,7 @@ from hub.model import (
     Uplink,
     Verdict,
 )
+from hub.quality import skew
 from hub.state import State
 
 LEVEL = "level_m"
@@ -37,6 +40,7 @@ SITE = "site"
 NEVER_HEARD = health.DeviceHealth()
 UNTESTED = quality.DeviceQuality()
 CALM = river.RiverState()
+LIVE = Freshness.LIVE
 
 
 class Decoded(NamedTuple):
@@ -91,10 +95,14 @@ class Pipeline:
         self.live_within = town.policy.deterrent.live_within
         self.geofence = Geofence(town)
         self.strangers = health.StrangerLimits(town.policy.health.max_per_minute)
+        self.shut = Shut()
         self.streams = tuple({d.slope.stream: None for d in town.devices.values() if d.slope})
         self.hearing_since: Millis = 0
         """When this hub last began to hear: its start, or the broker's return. Silence counts from there."""
         self.health_looked: Millis = 0
+        self.clocks: dict[str, skew.DeviceClock] = state.rooms["clock"]
+        self.punctual: set[str] = set()
+        """Devices whose clock agreed with ours when they last spoke, our own steps apart (`clocks`)."""
         self.taken = 0
 
     # --- the path -----------------------------------------------------------------------------
@@ -102,11 +110,15 @@ class Pipeline:
     def run(self, messages: Iterable[Message], now: Millis) -> Outcome:
         """All that this batch changes. The caller commits it, and only then acknowledges the batch."""
         outcome = Outcome()
+        if self.shut.topics:
+            messages = [message for message in messages if not self.shut.sheds(message)]
         decoded = [self._decode(message) for message in messages]
         known = set(self.known([item.fingerprint for item in decoded]))
         for item in decoded:
             outcome.receipts.append(self._take(item, known, now, outcome))
         outcome.states = self.state.take_changed()
+        if outcome.receipts and self.shut.counts:
+            outcome.shed = self.shut.take_counts()
         return outcome
 
     def _decode(self, message: Message) -> Decoded:
@@ -126,11 +138,20 @@ class Pipeline:
         known.add(number)
         if uplink is None:
             quarantine = self.strangers.admit(message.topic, message.received_at)
+            if not quarantine and self.decoder.is_strange(message.topic):
+                self.shut.add(message.topic, message.received_at)
             return Receipt(message, Verdict.QUARANTINED if quarantine else Verdict.SHED, "", number, reason)
         self.taken += 1
         post, word = self._word(message, uplink)
         scene = self.scene(post.device, now)
+        if uplink.at is not None:
+            if uplink.at == word.at and word.freshness is LIVE and not self.clocks:
+                self.punctual.add(uplink.device)
+            else:
+                self._compared(scene, post, word, outcome)
         if not self._heard(scene, post, word, outcome):
+            if not self.decoder.is_shared(message.topic):
+                self.shut.add(message.topic, message.received_at)
             return Receipt(message, Verdict.SHED, device_id, number, "over its budget of messages")
         for reading in self._judge(post, word):
             outcome.readings.append(reading)
@@ -141,10 +162,37 @@ class Pipeline:
 
     def _word(self, message: Message, uplink: Uplink) -> tuple[Post, Word]:
         post = self.posts[uplink.device]
+        stated, doubtful = uplink.at, False
+        if self.clocks and stated is not None and (clock := self.clocks.get(uplink.device)):
+            stated, doubtful = skew.read(clock, stated, message.received_at)
         at, freshness, _ = quality.when(
-            uplink.at, message.received_at, post.late_after, self.live_within, retain=message.retain
+            stated, message.received_at, post.late_after, self.live_within, retain=message.retain
         )
+        if doubtful and freshness is LIVE:
+            freshness = Freshness.DELAYED
         return post, Word(uplink, at, freshness, message.received_at)
+
+    def _compared(self, scene: Scene, post: Post, word: Word, outcome: Outcome) -> None:
+        """The device's clock beside ours: what is learned of it, and told of it once."""
+        stated, received_at, id = word.uplink.at, word.received_at, post.device.id
+        if stated == word.at and word.freshness is LIVE and id not in self.clocks:
+            self.punctual.add(id)
+            return
+        if stated is None or word.freshness is Freshness.RETAINED:
+            return
+        if id not in self.clocks and not quality.is_plausible(stated, received_at):
+            self.punctual.discard(id)
+        if self.live and not is_sane(received_at):
+            return
+        before = self.clocks.get(id, skew.UNKNOWN)
+        beat = health.heartbeat(post.device, post.profile, flood=False)
+        after, kind = skew.weigh(before, stated, received_at, beat)
+        if after is None:
+            self.state.drop("clock", id)
+        elif after is not before:
+            self.state.put("clock", id, after)
+        if kind:
+            self.happened(scene, health.clock_event(kind, post.device, after or before, received_at), outcome)
 
     # --- the steps ----------------------------------------------------------------------------
 
@@ -157,6 +205,8 @@ class Pipeline:
             self.state.put("health", device.id, after)
         elif after is not before:
             self.state.put_off("health", device.id, after)
+        if after.lost != before.lost:
+            self._missed(before, after, word)
         for event in events:
             self.happened(scene, event, outcome)
         if device.trap and keep and word.freshness is Freshness.LIVE:
@@ -176,6 +226,15 @@ class Pipeline:
             freshness=word.freshness,
             received_at=word.received_at,
         )
+
+    def _missed(self, before: health.DeviceHealth, after: health.DeviceHealth, word: Word) -> None:
+        """A gap in a device's numbers, or one that closes: saved at once with what it is counted from."""
+        id, rooms = word.uplink.device, self.state.rooms
+        if away := rooms["away"].get(SITE):
+            known = rooms["missed"].get(id, missed.NOTHING)
+            if (found := missed.counted(away, known, before, after, word.at)) is not known:
+                self.state.put("missed", id, found)
+                self.state.put("health", id, after)
 
     def _judge(self, post: Post, word: Word) -> list[Reading]:
         device, states = post.device, self.state.rooms["quality"]
@@ -270,13 +329,25 @@ class Pipeline:
         alert, tellings = alerts.step(scene, self.state.alerts.get(event.incident), event)
         if alert is None:
             return
-        commands = self._command(scene, event, alert.id) if self.live else []
+        commands = self._command(scene, event, alert.id) if self.live and self._is_sure(event) else []
         alert = replace(alert, peak=max(alert.peak, alert.severity))
-        alert, notifications = telling.tell(scene, alert, event, tellings, commands, live=self.live)
+        told, notifications = telling.tell(scene, alert, event, tellings, commands, live=self.live)
+        if notifications:
+            storms, told, notifications = storm.sift(
+                scene, self.state.rooms["storm"], alert, told, notifications
+            )
+            for person, weather in storms.items():
+                self.state.put("storm", person, weather)
+        alert = told
         self.state.put_alert(alert)
         outcome.alerts.append(alert)
         outcome.commands += commands
         outcome.notifications += notifications
+
+    def _is_sure(self, event: Event) -> bool:
+        """False where a wrong clock may hide that it is long past: people are told, no siren sounds."""
+        clock = self.clocks.get(event.device)
+        return clock is None or not (clock.learned or (clock.behind < 0 and event.freshness is not LIVE))
 
     def _command(self, scene: Scene, event: Event, alert_id: str) -> list[Command]:
         states, commands = deterrent.decide(
@@ -298,13 +369,25 @@ class Pipeline:
 
         What came of them is in the ledger; here they are signs of life and no more.
         """
-        saved = {id: state.last_seen for id, state in self.state.rooms["health"].items()}
+        saved = dict(self.state.rooms["health"])
         for message in messages:
-            uplink = self._decode(message).uplink
-            if uplink is not None and message.received_at > saved.get(uplink.device, 0):
-                post, word = self._word(message, uplink)
+            if (uplink := self._decode(message).uplink) is None:
+                continue
+            post, word = self._word(message, uplink)
+            if health.is_newer(saved.get(uplink.device, NEVER_HEARD), uplink, word.at, message.received_at):
+                before = self.state.rooms["health"].get(uplink.device, NEVER_HEARD)
                 after, _, _ = self._listen(post, word)
                 self.state.put_off("health", uplink.device, after)
+                if after.lost != before.lost:
+                    self._missed(before, after, word)
+
+    def returned(self, now: Millis, *, forgotten: bool) -> None:
+        """The broker has answered, and we hear again. `forgotten`: it had no session for us any more."""
+        self.hearing_since = now
+        rooms = self.state.rooms
+        away = missed.returned(rooms["away"].get(SITE), rooms["health"].values(), now, forgotten=forgotten)
+        if away:
+            self.state.put("away", SITE, away)
 
     def device(self, id: str) -> Device | None:
         """The device, or any other where the town has it no more: what it began must still come to an end."""

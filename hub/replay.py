@@ -8,7 +8,7 @@ from devices.frame import Millis
 from hub import recordings
 from hub.config.town import Town
 from hub.ledger import Ledger
-from hub.model import Message, Outcome
+from hub.model import Message, Outcome, Status
 from hub.pipeline import Pipeline
 from hub.report import local
 from hub.rounds import tick
@@ -69,6 +69,8 @@ def told(town: Town, now: Millis, outcome: Outcome) -> Iterator[str]:
     """One line for what came of one instant: each text that was decided, and for whom."""
     texts: dict[str, list[str]] = {}
     for notification in outcome.notifications:
+        if notification.status is Status.HELD:
+            continue
         text = notification.title or notification.body
         texts.setdefault(text, []).append(f"{notification.recipient}/{notification.channel_kind}")
     for text, recipients in texts.items():

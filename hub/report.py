@@ -27,7 +27,8 @@ def build(ledger: Ledger, pipeline: Pipeline, wall_ms: Mapping[str, float] | Non
         "alerts": [_alert(alert, zone) for alert in alerts],
         "notifications": [
             _notification(n, wall_ms or {}) for alert in alerts for n in ledger.notifications_of(alert.id)
-        ],
+        ]
+        + [_notification(n, wall_ms or {}) for n in ledger.summaries()],
     }
 
 

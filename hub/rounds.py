@@ -3,8 +3,11 @@
 from msgspec.structs import replace
 
 from devices.frame import Millis
+from hub import digest, roll_call, storm
 from hub.clock import is_sane
-from hub.detect import health, river, trap, wildlife
+from hub.detect import health, missed, river, trap, wildlife
+from hub.detect import hub as hub_itself
+from hub.detect.hub import Vitals
 from hub.model import Outcome
 from hub.pipeline import SITE, Pipeline
 
@@ -14,6 +17,10 @@ SAVE_AFTER = 20_000
 HEALTH_LOOK: Millis = 10_000
 """How often all devices are looked over for silence."""
 CALM = river.RiverState()
+UNHEARD_LOOK: Millis = 60_000
+"""While some device has been heard so lately, it needs no counting which should have been."""
+BLIND = frozenset({"hub/broker", "hub/deaf"})
+"""What is wrong with the hub where it hears no sensor."""
 
 
 def tick(pipeline: Pipeline, now: Millis) -> Outcome:
@@ -25,6 +32,10 @@ def tick(pipeline: Pipeline, now: Millis) -> Outcome:
         if now - pipeline.health_looked >= HEALTH_LOOK or now < pipeline.health_looked:
             pipeline.health_looked = now
             _health(pipeline, now, outcome)
+        _missed(pipeline, now, outcome)
+    _storms(pipeline, now, outcome)
+    if pipeline.shut.is_due(now):
+        outcome.shed = pipeline.shut.take_counts()
     put_off_for = now - pipeline.state.saved_at
     if pipeline.state.later and (not 0 <= put_off_for < SAVE_EVERY or pipeline.taken >= SAVE_AFTER):
         pipeline.save(now)
@@ -53,6 +64,17 @@ def _traps(pipeline: Pipeline, now: Millis, outcome: Outcome) -> None:
             pipeline.moved(pipeline.scene(device, now), "trap", id, change, outcome)
 
 
+def _storms(pipeline: Pipeline, now: Millis, outcome: Outcome) -> None:
+    """What was held is summed up, by a clock that is not set too: it must come out."""
+    town, storms = pipeline.town, pipeline.state.rooms["storm"]
+    for id in [id for id, weather in storms.items() if storm.due(town.policy.storm, weather, now)]:
+        after, summary = storm.sum_up(
+            town, town.people.get(id), storms[id], now, pipeline.mode, live=pipeline.live
+        )
+        pipeline.state.put("storm", id, after)
+        outcome.notifications += summary
+
+
 def _health(pipeline: Pipeline, now: Millis, outcome: Outcome) -> None:
     rooms = pipeline.state.rooms
 
@@ -75,3 +97,99 @@ def _health(pipeline: Pipeline, now: Millis, outcome: Outcome) -> None:
         last = rooms["river"].get(event.device, CALM).good if event.level else event.value
         scene = pipeline.scene(pipeline.town.devices[event.device], now)
         pipeline.happened(scene, replace(event, value=last), outcome)
+
+
+def _missed(pipeline: Pipeline, now: Millis, outcome: Outcome) -> None:
+    """Once after the broker was away: which messages never came."""
+    state, town = pipeline.state, pipeline.town
+    away: missed.Away | None = state.rooms["away"].get(SITE)
+    if away is None:
+        return
+    unheard = missed.unheard(away, state.rooms["health"])
+    if not missed.is_due(town.policy.health, away, now, unheard):
+        return
+    missing = {id: found.count for id, found in state.rooms["missed"].items() if found.count}
+    for id in list(state.rooms["missed"]):
+        state.drop("missed", id)
+    state.drop("away", SITE)
+    if event := missed.summary(town.site.id, away, missing, unheard, now):
+        pipeline.happened(pipeline.scene(town.own_device, now), event, outcome)
+
+
+# --- the hub itself ---------------------------------------------------------------------------------
+
+
+def look_inward(pipeline: Pipeline, vitals: Vitals, now: Millis, day: digest.Day | None = None) -> Outcome:
+    """What is wrong with the hub itself, the monthly test and the morning's report. Nothing in a replay.
+
+    `day` is what the ledger says of the last 24 hours, where a report is due.
+    """
+    outcome = Outcome()
+    if pipeline.live:
+        _worries(pipeline, vitals, now, outcome)
+        if is_sane(now):
+            _roll_call(pipeline, now, outcome)
+            _morning(pipeline, vitals, day, now, outcome)
+    outcome.states = pipeline.state.take_changed()
+    return outcome
+
+
+def _worries(pipeline: Pipeline, vitals: Vitals, now: Millis, outcome: Outcome) -> None:
+    policy, rooms = pipeline.town.policy, pipeline.state.rooms
+    if vitals.unheard_for is None or vitals.unheard_for >= UNHEARD_LOOK:
+        vitals = replace(vitals, beat=_beat(pipeline))
+    worries, events = hub_itself.judge(policy.hub, policy.health.missed, rooms["hub"], vitals, now)
+    told = {event.incident.removeprefix("hub/") for event in events}
+    for what, worry in worries.items():
+        (pipeline.state.put if what in told else pipeline.state.put_off)("hub", what, worry)
+    for event in events:
+        unwatched = _high_rivers(pipeline) if event.incident in BLIND else ()
+        scene = pipeline.scene(pipeline.town.own_device, now)
+        pipeline.happened(scene, replace(event, devices=unwatched), outcome)
+
+
+def _high_rivers(pipeline: Pipeline) -> tuple[str, ...]:
+    return tuple(id for id, state in pipeline.state.rooms["river"].items() if state.above_caution)
+
+
+def _beat(pipeline: Pipeline) -> Millis:
+    """Within this time two of the devices that have ever spoken are to speak again; 0 where nobody can say.
+
+    Two, as one alone that falls silent is told of for itself.
+    """
+    known = pipeline.state.rooms["health"]
+    beats = sorted(
+        beat
+        for id, post in pipeline.posts.items()
+        if id in known and known[id].last_seen and not post.device.maintenance
+        if (beat := health.heartbeat(post.device, post.profile, flood=False))
+    )
+    return beats[1] if len(beats) > 1 else 0
+
+
+def _roll_call(pipeline: Pipeline, now: Millis, outcome: Outcome) -> None:
+    town, state = pipeline.town, pipeline.state.rooms["roll_call"].get(SITE)
+    if begun := roll_call.begin(town.policy.hub, state, now, town.zone_info):
+        pipeline.state.put("roll_call", SITE, begun)
+    elif roll_call.is_due(town.policy.hub, state, pipeline.state.alerts.values(), now, town.zone_info):
+        called, told = roll_call.call(town, now)
+        pipeline.state.put("roll_call", SITE, called)
+        outcome.notifications += told
+
+
+def _morning(
+    pipeline: Pipeline, vitals: Vitals, day: digest.Day | None, now: Millis, outcome: Outcome
+) -> None:
+    town, rooms = pipeline.town, pipeline.state.rooms
+    policy = town.policy.hub
+    state: digest.Morning | None = rooms["digest"].get(SITE)
+    if begun := digest.begin(policy, state, now, town.zone_info):
+        pipeline.state.put("digest", SITE, begun)
+    elif state and day and digest.is_due(policy, state, now, town.zone_info):
+        called: roll_call.RollCall | None = rooms["roll_call"].get(SITE)
+        unheard = tuple(p for p in roll_call.overdue(policy, called, now) if p in town.people)
+        morning, told = digest.report(town, state, rooms["health"], vitals, day=day, unheard=unheard, now=now)
+        pipeline.state.put("digest", SITE, morning)
+        if called and unheard:
+            pipeline.state.put("roll_call", SITE, replace(called, reported=True))
+        outcome.notifications += told

@@ -8,15 +8,23 @@ from msgspec import Struct
 
 from devices.frame import Millis
 from hub.detect.health import DeviceHealth
+from hub.detect.hub import Worry
+from hub.detect.missed import Away, Missed
 from hub.detect.river import RiverState
 from hub.detect.slope import StreamState
 from hub.detect.trap import TrapState
 from hub.detect.wildlife import WildlifeState
 from hub.deterrent import DeterrentState
+from hub.digest import Morning
 from hub.model import Alert, AlertState
 from hub.quality import DeviceQuality
+from hub.quality.skew import DeviceClock
+from hub.roll_call import RollCall
+from hub.storm import Storm
 
 LATER = "later"
+RECALL_BEFORE: Millis = 15_000
+"""So long before a save a message may have come that it does not hold: it was waiting for its turn."""
 
 
 class Saved(Struct, frozen=True):
@@ -34,13 +42,20 @@ class Session(Struct, frozen=True):
 ROOMS: dict[str, type[Struct]] = {
     "health": DeviceHealth,
     "quality": DeviceQuality,
+    "clock": DeviceClock,
     "river": RiverState,
     "slope": StreamState,
     "trap": TrapState,
     "wildlife": WildlifeState,
     "deterrent": DeterrentState,
     "broker": Session,
+    "away": Away,
+    "missed": Missed,
+    "hub": Worry,
+    "digest": Morning,
+    "roll_call": RollCall,
     "saved": Saved,
+    "storm": Storm,
 }
 
 
@@ -73,9 +88,15 @@ class State:
         self.later.pop((room, key), None)
 
     def put_off(self, room: str, key: str, value: Any) -> None:
-        """As `put`, but not for the next commit."""
+        """As `put`, but not for the next commit; unless that holds an older value already."""
         self.rooms[room][key] = value
-        self.later[room, key] = value
+        (self.changed if (room, key) in self.changed else self.later)[room, key] = value
+
+    def drop(self, room: str, key: str) -> None:
+        """Nothing is to be remembered any more."""
+        if self.rooms[room].pop(key, None) is not None:
+            self.changed[room, key] = None
+            self.later.pop((room, key), None)
 
     def flush(self, now: Millis) -> None:
         """Makes all that was put off part of the next commit."""

@@ -13,7 +13,7 @@ from devices.frame import Millis
 from hub import maps
 from hub.config.shapes import Role
 from hub.config.town import Town
-from hub.model import Alert, Command, Event, EventKind, Notification, Outcome, Reason, Severity
+from hub.model import Alert, Command, Event, EventKind, Notification, Outcome, Reason, Severity, Status
 from hub.wording.values import words
 
 COLOURS = {
@@ -50,6 +50,10 @@ EVENTS = {
     EventKind.BATTERY_OK: ("電池 良好", "battery well again"),
     EventKind.BABBLING: ("送信 過多", "device babbles"),
     EventKind.BABBLING_OVER: ("送信 正常", "babbling over"),
+    EventKind.HUB_TROUBLE: ("ハブ 異常", "hub in trouble"),
+    EventKind.HUB_WELL: ("ハブ 復旧", "hub well again"),
+    EventKind.DEVICE_FLAPPING: ("機器 不安定", "device unsteady"),
+    EventKind.DEVICE_STEADY: ("機器 安定", "device steady"),
 }
 
 REASONS = {
@@ -62,6 +66,8 @@ REASONS = {
     Reason.CANCELLED: ("取消", "it was a false alarm"),
     Reason.UNVERIFIED: ("要確認", "a person must look"),
     Reason.REPEATED: ("再度", "again"),
+    Reason.REPORTED: ("定時", "at its hour"),
+    Reason.SUMMARY: ("まとめ", "held in a storm"),
 }
 
 ROLES = {
@@ -132,7 +138,8 @@ class Story:
         for command in outcome.commands:
             self._command(command)
         for alert in {alert.id: alert for alert in outcome.alerts}.values():
-            self._told(alert, [n for n in outcome.notifications if n.alert_id == alert.id])
+            told = [n for n in outcome.notifications if n.status is not Status.HELD]
+            self._told(alert, [n for n in told if n.alert_id == alert.id])
 
     def _chapters(self, now: Millis) -> None:
         while self._ahead and self._ahead[0][0] <= now:

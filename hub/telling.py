@@ -10,8 +10,9 @@ from devices.frame import Millis
 from hub import wording
 from hub.alerts import Scene, Telling
 from hub.audience import Audience, resolve
+from hub.clock import is_sane
 from hub.config.shapes import LEVELS, Gauge, Person
-from hub.model import Alert, Command, Event, EventKind, Notification, Status
+from hub.model import Alert, Command, Event, EventKind, Mode, Notification, Status
 
 MINUTE: Millis = 60_000
 
@@ -32,10 +33,12 @@ def tell(
     """
     notifications: list[Notification] = []
     for telling in tellings:
-        people = _recipients(scene, alert, telling)
+        people = _recipients(scene, alert, telling, clock_set=is_sane(scene.now) or not live)
         if not people:
             continue
         about = fields(scene, alert, event, commands)
+        if live and not (is_sane(scene.now) and is_sane(event.at)):
+            about = about | {"time": wording.NOT_KNOWN, "last_seen": None}
         for person in people:
             notifications += _for_person(scene, alert, event, telling, person=person, about=about, live=live)
         told = alert.told | {p.id: int(telling.severity) for p in people}
@@ -43,12 +46,12 @@ def tell(
     return alert, notifications
 
 
-def _recipients(scene: Scene, alert: Alert, telling: Telling) -> tuple[Person, ...]:
+def _recipients(scene: Scene, alert: Alert, telling: Telling, *, clock_set: bool) -> tuple[Person, ...]:
     if telling.to_told:
         told = (scene.town.people.get(person) for person in alert.told)
         people: tuple[Person, ...] = tuple(person for person in told if person)
     else:
-        people = resolve(scene.town, telling.audience, alert.zones, scene.now)
+        people = resolve(scene.town, telling.audience, alert.zones, scene.now, clock_set=clock_set)
     if telling.new_only:
         people = tuple(p for p in people if alert.told.get(p.id, -1) < telling.severity)
     if telling.above_only:
@@ -66,15 +69,43 @@ def _for_person(
     about: dict[str, Any],
     live: bool,
 ) -> Iterable[Notification]:
-    severity = telling.severity if telling.priority is None else telling.priority
     official = scene.device.gauge.official if scene.device.gauge else True
+    yield from on_every_channel(
+        person,
+        telling,
+        about,
+        scene.now,
+        alert_id=alert.id,
+        event_id=event.id,
+        event_received_at=event.received_at,
+        mode=alert.mode,
+        official=official,
+        live=live,
+    )
+
+
+def on_every_channel(
+    person: Person,
+    telling: Telling,
+    about: dict[str, Any],
+    now: Millis,
+    *,
+    alert_id: str,
+    event_id: str,
+    event_received_at: Millis,
+    mode: Mode = Mode.ACTUAL,
+    official: bool = True,
+    live: bool = True,
+) -> Iterable[Notification]:
+    """One thing told to one person, as each of the person's channels can carry it."""
+    severity = telling.severity if telling.priority is None else telling.priority
     for index, channel in enumerate(person.channels):
         title, body = wording.render(
-            telling.template, person.lang, channel.kind, about, alert.mode, official=official
+            telling.template, person.lang, channel.kind, about, mode, official=official
         )
         yield Notification(
-            id=notification_id(alert.id, event.id, telling.template, person.id, index),
-            alert_id=alert.id,
+            id=notification_id(alert_id, event_id, telling.template, person.id, index),
+            alert_id=alert_id,
             recipient=person.id,
             channel=index,
             channel_kind=channel.kind,
@@ -83,12 +114,12 @@ def _for_person(
             severity=severity,
             title=title,
             body=body,
-            created_at=scene.now,
-            event_received_at=event.received_at,
-            expires_at=scene.now + telling.keep_for,
+            created_at=now,
+            event_received_at=event_received_at,
+            expires_at=now + telling.keep_for,
             status=Status.PENDING if live else Status.NOT_SENT,
-            next_at=scene.now,
-            finished_at=None if live else scene.now,
+            next_at=now,
+            finished_at=None if live else now,
         )
 
 
@@ -135,6 +166,8 @@ def fields(scene: Scene, alert: Alert, event: Event, commands: Collection[Comman
         about |= _river(device.gauge, event)
     if event.incident.startswith("slope/"):
         about |= _slope(scene, alert, event)
+    if event.kind in (EventKind.DEVICE_FLAPPING, EventKind.DEVICE_STEADY):
+        about |= _flapping(event)
     if event.kind is EventKind.GATEWAY_SILENT:
         children = [town.devices[d] for d in event.devices if d in town.devices and d != device.id]
         about["children"] = [d.name for d in children]
@@ -145,13 +178,75 @@ def fields(scene: Scene, alert: Alert, event: Event, commands: Collection[Comman
         about |= {"volts": volts, "percent": event.change, "level": None, "change": None}
     if event.kind is EventKind.TRAP_RESET:
         about["who"] = event.detail
+    if event.incident.startswith("hub/"):
+        about |= _hub(scene, event)
+    if event.kind is EventKind.MESSAGES_MISSED:
+        about |= _missed(scene, event)
     return about
+
+
+FIGURES = {
+    "disk": "{:.0f} MB",
+    "disk_full": "{:.0f} MB",
+    "ledger": "{:.0f} MB",
+    "memory": "{:.0f} %",
+    "hot": "{:.0f} °C",
+}
+"""How what was measured of the hub is written, by what is wrong."""
+
+
+def _hub(scene: Scene, event: Event) -> dict[str, Any]:
+    """What is wrong with the hub itself; `devices` are the gauges that stand high and are not watched."""
+    _, what, *channel = event.incident.split("/")
+    codes = ("trouble", "trouble_means", "trouble_do", "trouble_area")
+    unwatched = [scene.town.devices[d] for d in event.devices if d in scene.town.devices]
+    since = event.at - event.window
+    return {
+        **dict.fromkeys(codes, what),
+        "channel": channel[0] if channel else None,
+        "figure": FIGURES[what].format(event.value) if what in FIGURES and event.value is not None else None,
+        "level": None,
+        "last_seen": wording.format_time(since, scene.now, scene.town.zone_info) if is_sane(since) else None,
+        "hub": scene.town.site.name,
+        "hub_en": scene.town.site.name_en,
+        "children": [d.name for d in unwatched],
+        "children_en": [d.name_en for d in unwatched],
+    }
+
+
+def _missed(scene: Scene, event: Event) -> dict[str, Any]:
+    """How many messages of how many devices never came, of whom how many, and who has not spoken yet."""
+    devices, counts = scene.town.devices, zip(event.devices, event.detail.split(), strict=True)
+    named = [(devices[device], count) for device, count in counts if device in devices]
+    return {
+        "count": event.count or None,
+        "devices": len(event.devices) or None,
+        "missed": [f"{device.name} {count}" for device, count in named],
+        "missed_en": [f"{device.name_en} {count}" for device, count in named],
+        "unheard_count": event.value,
+        "last_seen": wording.format_time(event.at - event.window, scene.now, scene.town.zone_info),
+        "cause": None,
+        "level": None,
+    }
 
 
 def _deterrent(commands: Collection[Command]) -> str:
     sound = any(command.sound for command in commands)
     light = any(command.light for command in commands)
     return ("sound" if light else "sound_only") if sound else ("light" if light else "")
+
+
+def _flapping(event: Event) -> dict[str, Any]:
+    """What goes and comes, how often in how long, what may be behind it; `minutes` between its words."""
+    what, _, hint = event.detail.partition("/")
+    return {
+        "flaps": what,
+        "hint": hint,
+        "count": event.count or None,
+        "hours": max(event.window // (60 * MINUTE), 1),
+        "minutes": event.value,
+        "cause": None,
+    }
 
 
 def _minutes(scene: Scene, event: Event) -> float | None:

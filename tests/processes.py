@@ -25,6 +25,8 @@ class HubProcess:
         self.ledger = folder / "naruko.db"
         self.log_file = folder / "log.txt"
         self._env = os.environ | ({LINE_API_ENV: phones.line_url} if phones else {})
+        self.starts = 0
+        self._connected_before = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -35,23 +37,33 @@ class HubProcess:
         if self._process:
             self.kill()
 
-    def start(self, *, connected: bool = True) -> None:
-        """Returns when it hears the broker, or with `connected=False` at once."""
-        before = self._connections()
+    def start(self, *, connected: bool = True, module: str = "hub", **env: str) -> None:
+        """Returns when it hears the broker, or with `connected=False` at once. `module`: what is run."""
+        self._connected_before = self._connections()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "hub", "run", "-c", self.folder],
+                [sys.executable, "-m", module, "run", "-c", self.folder],
                 cwd=ROOT,
-                env=self._env,
+                env=self._env | env,
                 stdout=log,
                 stderr=log,
             )
+        self.starts += 1
         if connected:
-            wait_until(lambda: self._connections() > before or not self.runs(), "the hub is connected")
+            wait_until(lambda: self.connected() or not self.runs(), "the hub is connected")
             assert self.runs(), self.log()
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
 
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def connected(self) -> bool:
+        """Whether it has heard the broker since its last start."""
+        return self._connections() > self._connected_before
 
     def wait(self, within: float = 30.0) -> int:
         """Its exit code."""

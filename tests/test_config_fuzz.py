@@ -9,11 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hub.config.check import report
-from hub.config.document import ConfigError, UnreadableError
-from hub.config.load import load
+from hub.config.document import UnreadableError
 from hub.config.yaml_lines import read_yaml
 from tests.config_towns import FIXTURES, make_town
+from tests.fuzz.targets import loads_or_says_why
 
 GOOD = {path.name: path.read_bytes() for path in (FIXTURES / "good").iterdir()}
 TABLES = {
@@ -36,29 +35,13 @@ def folder() -> Iterator[Path]:
         yield make_town(Path(made) / "town")
 
 
-def loads_or_says_why(folder: Path, name: str, content: bytes) -> None:
-    before = {path: path.read_bytes() for path in folder.iterdir()}
-    (folder / name).write_bytes(content)
-    try:
-        town = load(folder, {})
-        report(town)
-        lines = list(town.warnings)
-    except ConfigError as error:
-        lines = [str(problem) for problem in error.problems] or [""]
-    finally:
-        (folder / name).unlink()
-        for path, kept in before.items():
-            path.write_bytes(kept)
-    assert all(line.encode() and line.isprintable() for line in lines)
-
-
 @pytest.mark.parametrize("name", FILES)
 @settings(max_examples=25, deadline=None)
 @given(
     content=st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "replace"))
 )
 def test_any_bytes_load_or_are_said_to_be_wrong(name: str, content: bytes, folder: Path) -> None:
-    loads_or_says_why(folder, name, content)
+    loads_or_says_why(name, content, folder)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -71,7 +54,7 @@ def test_a_good_file_with_a_piece_exchanged_loads_or_is_said_to_be_wrong(
     start = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(start, min(len(content), start + 30)))
     piece = data.draw(st.sampled_from(SPICES) | st.binary(max_size=4))
-    loads_or_says_why(folder, name, content[:start] + piece + content[end:])
+    loads_or_says_why(name, content[:start] + piece + content[end:], folder)
 
 
 JSON = st.recursive(
@@ -99,7 +82,7 @@ def test_any_geometry_loads_or_is_said_to_be_wrong(
     good = {"id": "z", "kind": "paddy", "name": "z", "name_en": "z"}
     second = {"type": "Feature", "properties": good, "geometry": shape}
     text = json.dumps({"type": "FeatureCollection", "features": [feature, geometry, second]})
-    loads_or_says_why(folder, "zones.geojson", text.encode())
+    loads_or_says_why("zones.geojson", text.encode(), folder)
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cn", "Zl", "Zp")), max_size=12)

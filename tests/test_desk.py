@@ -18,7 +18,7 @@ from hub.notify import Send, desk
 from hub.notify.outbox import Answer
 from tests import towns
 from tests.test_outbox import NOON, notification
-from tests.towns import HOUR, MINUTE
+from tests.towns import HOUR, MINUTE, SECOND
 
 SENT = Answer(Status.SENT)
 SECONDS = 10.0
@@ -32,9 +32,9 @@ class Book:
         self.rows = {n.id: n for n in notifications}
         self.changed = asyncio.Condition()
 
-    def pending_notifications(self, now: int, limit: int) -> list[Notification]:
-        due = [n for n in self.rows.values() if n.finished_at is None and n.next_at <= now]
-        return sorted(due, key=lambda n: -n.severity)[:limit]
+    def notifications_after(self, last: int = 0) -> tuple[int, list[Notification]]:
+        new = list(self.rows.values())[last:]
+        return len(self.rows), [n for n in new if n.finished_at is None]
 
     def notifications_of(self, alert_id: str) -> list[Notification]:
         return [n for n in self.rows.values() if n.alert_id == alert_id]
@@ -66,12 +66,16 @@ def to(recipient: str, id: str = "", **more: object) -> Notification:
 
 @asynccontextmanager
 async def at_work(
-    outbox: desk.Outbox, send: Send | None, *people: Person, clock: SetClock | None = None
+    outbox: desk.Outbox,
+    send: Send | None,
+    *people: Person,
+    clock: SetClock | None = None,
 ) -> AsyncIterator[asyncio.Event]:
-    """The desk, working; gives the event that wakes it."""
+    """The desk, working; gives the event that wakes it. Intervals run by the set clock too."""
     wake = asyncio.Event()
     town = towns.town(people=people)
-    task = asyncio.create_task(notify.deliver(outbox, town, clock or SetClock(NOON), wake, send))
+    at = clock or SetClock(NOON)
+    task = asyncio.create_task(notify.deliver(outbox, town, at, wake, send, ticks=lambda: at.now() / 1000))
     try:
         yield wake
     finally:
@@ -130,9 +134,9 @@ async def test_a_desk_with_nothing_to_do_reads_the_outbox_once_and_sleeps() -> N
     class Counted(Book):
         reads = 0
 
-        def pending_notifications(self, now: int, limit: int) -> list[Notification]:
+        def notifications_after(self, last: int = 0) -> tuple[int, list[Notification]]:
             self.reads += 1
-            return super().pending_notifications(now, limit)
+            return super().notifications_after(last)
 
     book = Counted(to("tanaka"))
     async with at_work(book, Phones().send, person("tanaka")):
@@ -214,7 +218,8 @@ async def test_a_message_that_failed_is_sent_when_its_time_has_come() -> None:
         await book.until(lambda rows: rows["for-tanaka"].attempts == 1)
         wake.set()
         assert book.rows["for-tanaka"].error == "Connection refused"
-        clock.at = book.rows["for-tanaka"].next_at
+        assert book.rows["for-tanaka"].next_at > NOON
+        clock.at += 10 * SECOND
         wake.set()
         await book.until_finished("for-tanaka")
     done = book.rows["for-tanaka"]
@@ -230,7 +235,7 @@ async def test_the_loss_of_an_address_is_logged_once_and_its_return_once(
     async with at_work(book, phones.send, person("tanaka"), clock=clock) as wake:
         for attempt in (1, 2, 3, 4):
             await book.until(lambda rows, n=attempt: rows["for-tanaka"].attempts == n)  # type: ignore[misc]
-            clock.at = book.rows["for-tanaka"].next_at
+            clock.at += MINUTE
             wake.set()
     said = [record.getMessage() for record in caplog.records]
     assert said == [
@@ -323,7 +328,7 @@ class Watched:
     """The real ledger, and a word when something was written."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self.pending_notifications = ledger.pending_notifications
+        self.notifications_after = ledger.notifications_after
         self.notifications_of = ledger.notifications_of
         self._update = ledger.update_notification
         self.written: asyncio.Queue[str] = asyncio.Queue()
@@ -347,5 +352,23 @@ async def test_the_real_ledger_hands_out_what_waits_and_keeps_what_was_sent() ->
         assert (first.id, first.status, first.finished_at) == ("n1", Status.SENT, NOON)
         assert (second.status, second.finished_at) == (Status.TIMEOUT, None)
         assert [n.id for n in ledger.pending_notifications(second.next_at, 10)] == ["n2"]
+    finally:
+        ledger.close()
+
+
+async def test_the_ledger_hands_out_what_is_new_once_due_or_not_and_after_a_restart_all_that_waits() -> None:
+    ledger = Ledger.in_memory()
+    try:
+        await ledger.store(Outcome(notifications=[to("tanaka", "n1"), to("tanaka", "n2")]))
+        last, found = ledger.notifications_after()
+        assert [n.id for n in found] == ["n1", "n2"]
+        assert ledger.notifications_after(last) == (last, [])
+        await ledger.update_notification(replace(found[0], status=Status.SENT, finished_at=NOON))
+        await ledger.store(Outcome(notifications=[to("tanaka", "n3", next_at=NOON + HOUR)]))
+        last, found = ledger.notifications_after(last)
+        assert [n.id for n in found] == ["n3"]
+        assert [n.id for n in ledger.notifications_after()[1]] == ["n2", "n3"]
+        await ledger.update_notification(replace(found[0], status=Status.MERGED, finished_at=NOON))
+        assert [n.id for n in ledger.notifications_after()[1]] == ["n2"]
     finally:
         ledger.close()

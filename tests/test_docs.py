@@ -81,3 +81,23 @@ def test_every_file_of_a_town_in_the_readme_is_one_that_the_loader_reads() -> No
     named = set(re.findall(r"`([a-z]+\.(?:yaml|csv|geojson))`", README))
     yamls = {"hub.yaml", "policy.yaml", "devices.yaml", "people.yaml"}
     assert named == yamls | {"devices.csv", "people.csv", "zones.geojson"}
+
+
+# --- docs/reliability.md ----------------------------------------------------------------------------
+
+RELIABILITY = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+PROMISED = re.findall(r"`([\w/]+\.py)::(\w*)`", RELIABILITY)
+
+
+def test_every_promise_names_a_test_that_there_is() -> None:
+    rows = [line for line in RELIABILITY.splitlines() if line.startswith("| ") and line.endswith(" |")]
+    assert all("promise | test" in row or re.search(r"`[\w/]+\.py::test_\w+`", row) for row in rows)
+    for file, test in PROMISED:
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert re.search(rf"^(async )?def {test}\(", source, re.MULTILINE), f"{file}::{test}"
+
+
+def test_every_fault_has_a_file_of_its_own_that_shows_a_promise() -> None:
+    files = sorted((ROOT / "tests/chaos").glob("test_[1-9]_*.py"))
+    assert [file.name[5] for file in files] == list("123456789")
+    assert {f"chaos/{file.name}" for file in files} <= {file for file, _ in PROMISED}

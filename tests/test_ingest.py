@@ -11,7 +11,17 @@ from hub.app import Hub
 from hub.clock import SystemClock
 from hub.config.policy import HealthPolicy
 from hub.config.town import Town
-from hub.ingest import Broker, Receiver, heed_cancel, may_be_urgent, pause_after
+from hub.ingest import (
+    BATCH,
+    Broker,
+    Delivery,
+    Receiver,
+    end_of_batch,
+    heed_cancel,
+    may_be_urgent,
+    pause_after,
+)
+from hub.model import Message
 from hub.readahead import ReadAhead
 from tests.hubs import at_broker, hub_of, stored, up
 from tests.scripted_broker import CONNECT, PUBLISH, SUBSCRIBE, Published, ScriptedBroker
@@ -249,7 +259,7 @@ async def test_retained_messages_arrive_as_retained(path: Path) -> None:
         async def handle(messages: list[object]) -> None:
             heard.extend(messages)
 
-        async def remember(topics: set[str]) -> None:
+        async def remember(topics: set[str], forgotten: bool) -> None:
             assert topics == OWN
 
         task = asyncio.create_task(broker_of.run(handle, set, remember))  # type: ignore[arg-type]
@@ -333,6 +343,9 @@ async def test_nobody_is_called_silent_because_the_hub_could_not_hear(path: Path
         def now(self) -> int:
             return super().now() + self.by
 
+        def step(self) -> None:
+            return None
+
     clock = Later()
     async with ScriptedBroker() as broker:
         quick = pir("pir-1", heartbeat="1m")
@@ -359,6 +372,18 @@ async def test_nobody_is_called_silent_because_the_hub_could_not_hear(path: Path
             await until(hub.ledger.open_alerts)
             silent = {alert.incident for alert in hub.ledger.open_alerts()}
     assert "silent/pir-1" in silent
+
+
+def test_a_batch_is_never_cut_within_a_millisecond() -> None:
+    """Up to which message a device's state goes is known by its time alone."""
+
+    def came(*times: int) -> list[Delivery]:
+        return [Delivery(Message("t", b"", at), 1, 1) for at in times]
+
+    assert end_of_batch(came()) == 0
+    assert end_of_batch(came(*range(BATCH + 9))) == BATCH
+    assert end_of_batch(came(*range(BATCH - 1), 900, 900, 900, 901)) == BATCH + 2
+    assert end_of_batch(came(*[5] * 2_000)) == 2_000
 
 
 async def test_a_cancellation_in_the_moment_of_the_answer_is_not_forgotten() -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.config.settings import LedgerSettings
 from hub.ledger import Ledger, LedgerError, migrations, tend
 from hub.ledger.window import FRESH, Window
 from hub.model import (
@@ -35,6 +36,8 @@ from tests.ledgers import (
     receipt,
     rows_of,
 )
+
+REFUSE = LedgerSettings(on_corrupt="refuse")
 
 
 @pytest.fixture
@@ -105,7 +108,7 @@ def test_the_database_of_another_program_is_refused(path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused_with_what_to_do(path: Path) -> None:
     path.write_bytes(b"not a database at all" * 500)
     with pytest.raises(LedgerError, match=r"damaged.*move the file aside"):
-        Ledger.open(path, SETTINGS)
+        Ledger.open(path, REFUSE)
 
 
 async def test_a_ledger_with_a_broken_page_is_refused(path: Path) -> None:
@@ -116,7 +119,7 @@ async def test_a_ledger_with_a_broken_page_is_refused(path: Path) -> None:
             file.seek(page * 4096)
             file.write(b"\xa5" * 4096)
     with pytest.raises(LedgerError, match="damaged"):
-        Ledger.open(path, SETTINGS)
+        Ledger.open(path, REFUSE)
 
 
 def test_a_place_that_cannot_be_written_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +197,39 @@ async def test_a_checkpoint_beside_the_writer_copies_the_log_into_the_file(path:
         assert len(ledger.readings_after(0, 10_000)[1]) == 2_001
 
 
+async def test_what_is_copied_is_not_copied_again(path: Path) -> None:
+    with closing(Ledger.open(path, SETTINGS)) as ledger:
+        ledger.checkpoint()
+        assert ledger.uncopied_bytes() == 0
+        await ledger.store(Outcome(readings=[reading(NOW + n) for n in range(2_000)]))
+        assert 50_000 < ledger.uncopied_bytes() <= ledger.wal_bytes()
+        ledger.checkpoint()
+        assert ledger.uncopied_bytes() == 0 < ledger.wal_bytes()
+        await ledger.store(Outcome(readings=[reading(NOW - 1)]))
+        assert 0 < ledger.uncopied_bytes() < 50_000
+
+
+def write_and_look(path: Path) -> None:
+    with closing(Ledger.open(path, SETTINGS)) as ledger:
+        for n in range(1_500):
+            ledger.insert(Outcome(readings=[reading(NOW + n)]))
+            ledger.commit()
+            ledger.uncopied_bytes()
+
+
+def test_whoever_reads_the_ledger_beside_the_hub_takes_nothing_from_under_it(path: Path) -> None:
+    """To close a file lets go of the locks on it: another program then cuts the log's index off (SIGBUS)."""
+    hub = multiprocessing.get_context("spawn").Process(target=write_and_look, args=(path,))
+    hub.start()
+    while hub.is_alive():
+        with closing(sqlite3.connect(path)) as other:
+            if other.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'reading'").fetchone()[0]:
+                other.execute("SELECT count(*) FROM reading").fetchone()
+    assert hub.exitcode == 0
+    with closing(Ledger.open(path, SETTINGS)) as ledger:
+        assert len(ledger.readings_after(0, 10_000)[1]) == 1_500
+
+
 async def test_a_log_that_has_grown_too_long_is_emptied(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hub.ledger.book.RESTART_ABOVE_BYTES", 50_000)
     with closing(Ledger.open(path, SETTINGS)) as ledger:
@@ -204,13 +240,14 @@ async def test_a_log_that_has_grown_too_long_is_emptied(path: Path, monkeypatch:
 
 
 async def test_what_is_older_than_its_time_goes_and_what_is_open_stays(path: Path) -> None:
-    old = NOW - 500 * DAY
+    old = NOW - 320 * DAY
+    settings = SETTINGS.model_copy(update={"keep_readings": 300 * DAY})
     over = {"state": AlertState.RESOLVED, "updated_at": old}
-    with closing(Ledger.open(path, SETTINGS)) as ledger:
+    with closing(Ledger.open(path, settings)) as ledger:
         await ledger.store(
             Outcome(
                 receipts=[receipt(1, at=NOW - 8 * DAY), receipt(2, at=NOW - 6 * DAY), receipt(3)],
-                readings=[reading(old), reading(NOW - 399 * DAY), reading()],
+                readings=[reading(old), reading(NOW - 299 * DAY), reading()],
                 events=[event("old", old), event("new")],
                 alerts=[
                     alert("over", incident="a", **over),
@@ -235,7 +272,7 @@ async def test_what_is_older_than_its_time_goes_and_what_is_open_stays(path: Pat
         )
         gone = await ledger.shed(NOW)
         assert (gone.messages, gone.readings) == (1, 1)
-        assert [r.at for r in ledger.readings_after(0, 10)[1]] == [NOW - 399 * DAY, NOW]
+        assert [r.at for r in ledger.readings_after(0, 10)[1]] == [NOW - 299 * DAY, NOW]
         assert [e.id for e in ledger.events(0)] == ["new"]
         assert {a.id for a in ledger.alerts(0)} == {"unsent", "open"}
         assert [n.id for n in ledger.pending_notifications(NOW, 10)] == ["waits"]
@@ -346,11 +383,11 @@ async def test_a_clock_that_has_not_been_set_sheds_nothing(
     with closing(Ledger.open(path, SETTINGS)) as ledger:
         shed = ledger.shed
 
-        async def noted(now: int) -> Any:
+        async def noted(now: int, **how: Any) -> Any:
             sheds.append(now)
             if len(sheds) == 2:
                 twice.set()
-            return await shed(now)
+            return await shed(now, **how)
 
         monkeypatch.setattr(ledger, "shed", noted)
         task = asyncio.create_task(tend(ledger, Ticking(0, 1_000, NOW, NOW + 1, NOW + 60_000)))

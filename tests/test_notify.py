@@ -22,6 +22,7 @@ from hub.model import Notification, Reason, Severity, Status
 from hub.notify.outbox import settle
 from hub.notify.sender import AppriseSender, priority_of, reason_of, redact
 from hub.wording import number_of, render
+from tests.chaos.lines import UNCERTAIN, Fault, Lines, lines_to
 from tests.test_desk import Book, at_work
 from tests.test_outbox import NOON, notification
 
@@ -71,13 +72,13 @@ def logged() -> Iterator[list[str]]:
     root.setLevel(level)
 
 
-def mail_to(address: str, phones: Phones, more: str = "") -> Channel:
+def mail_to(address: str, phones: Phones | Lines, more: str = "") -> Channel:
     url = f"mailto://127.0.0.1:{phones.mail_port}?from=naruko@town.example&to={address}{more}"
     return Channel(kind="mail", url=url)
 
 
-def ntfy_to(topic: str, phones: Phones, more: str = "") -> Channel:
-    return Channel(kind="ntfy", url=f"ntfy://127.0.0.1:{phones.http_port}/{topic}?rto=10{more}")
+def ntfy_to(topic: str, phones: Phones | Lines, more: str = "&rto=10") -> Channel:
+    return Channel(kind="ntfy", url=f"ntfy://127.0.0.1:{phones.http_port}/{topic}?{more}")
 
 
 def owner(*channels: Channel, id: str = "tanaka", lang: str = "ja") -> Person:
@@ -255,6 +256,8 @@ def test_a_failure_has_a_reason_and_no_secret(
     channel, address = channels_with_secrets(phones)[kind]
     phones.behaviours[address] = behaviour
     answer = fresh.send(owner(channel), about(kind=kind))
+    if kind == "mail" and behaviour is Behaviour.HANG:
+        status = Status.PENDING  # the server hangs at the recipient: it never had the text
     assert answer.status is status
     expected = {
         Behaviour.REFUSE: "550" if kind == "mail" else "403",
@@ -276,7 +279,37 @@ def test_a_server_that_is_not_there_is_told_from_one_that_does_not_answer(phones
     channel, _ = channels_with_secrets(phones)[kind]
     phones.stop()
     answer = fresh.send(owner(channel), about(kind=kind))
-    assert answer == notify.Answer(Status.PENDING, "[Errno 111] Connection refused")
+    assert answer == notify.Answer(Status.PENDING, "[Errno 111] Connection refused", of_service=True)
+
+
+@pytest.mark.parametrize("kind", ["mail", "ntfy"])
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in (Fault.SLOW, Fault.HALF)])
+def test_a_failure_of_the_service_is_told_from_one_of_the_address(
+    sender: AppriseSender, phones: Phones, kind: str, fault: Fault
+) -> None:
+    """The others will fail as well. A web server that had the request may have the message."""
+    with lines_to(phones) as lines:
+        lines.fail(fault)
+        channel = {
+            "mail": lambda: mail_to("tanaka@town.example", lines, "&cto=1"),
+            "ntfy": lambda: ntfy_to("ueda-7f3k", lines, "&rto=0.5"),
+        }[kind]()
+        answer = sender.send(owner(channel, id=f"{kind}-{fault}"), about(kind=kind))
+    uncertain = (*UNCERTAIN, *((Fault.HANGS, Fault.SLAMS) if kind == "ntfy" else ()))
+    assert answer.of_service
+    assert answer.status is (Status.TIMEOUT if fault in uncertain else Status.PENDING), answer.reason
+
+
+def test_a_recipient_who_is_refused_is_no_failure_of_the_service(
+    sender: AppriseSender, phones: Phones
+) -> None:
+    for behaviour in (Behaviour.REFUSE, Behaviour.FAIL):
+        phones.behaviours["gone@town.example"] = behaviour
+        answer = sender.send(owner(mail_to("gone@town.example", phones), id="gone"), about())
+        assert (answer.status, answer.of_service) == (Status.PENDING, False), answer.reason
+    phones.behaviours["gone"] = Behaviour.REFUSE
+    answer = sender.send(owner(ntfy_to("gone", phones), id="gone-ntfy"), about(kind="ntfy"))
+    assert (answer.status, answer.of_service) == (Status.PENDING, False)
 
 
 @pytest.mark.parametrize(

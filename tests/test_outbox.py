@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub.model import Notification, Reason, Severity, Status
-from hub.notify.outbox import Answer, next_of, overtaken, settle, unanswered
+from hub.notify.outbox import Answer, next_of, order_of, overtakes, settle, unanswered
 from tests.towns import HOUR, MINUTE, SECOND
 
 SENT = Answer(Status.SENT)
@@ -150,14 +150,53 @@ def test_an_alarm_is_overtaken_by_its_all_clear_and_by_its_next_level() -> None:
     alarm = notification("lv3", Severity.WARNING)
     clear = notification("clear", Severity.NOTICE, NOON + MINUTE, reason=Reason.CLEARED)
     higher = notification("lv4", Severity.DANGER, NOON + MINUTE)
-    assert overtaken(alarm, [alarm, clear])
-    assert overtaken(alarm, [higher])
+    assert overtakes(clear, alarm)
+    assert overtakes(higher, alarm)
 
 
-def test_an_alarm_is_not_overtaken_by_less_by_others_or_by_the_same_decision() -> None:
+def test_an_alarm_is_not_overtaken_by_less_or_by_what_came_before() -> None:
     alarm = notification("bear", Severity.DANGER)
-    assert not overtaken(alarm, [alarm])
-    assert not overtaken(alarm, [notification("doubt", Severity.LIFE)])
-    assert not overtaken(alarm, [notification("update", Severity.CAUTION, NOON + MINUTE)])
-    assert not overtaken(alarm, [notification("x", Severity.LIFE, NOON + MINUTE, alert="other")])
-    assert not overtaken(alarm, [notification("x", Severity.LIFE, NOON + MINUTE, recipient="suzuki")])
+    assert not overtakes(alarm, alarm)
+    assert not overtakes(notification("update", Severity.CAUTION, NOON + MINUTE), alarm)
+    assert not overtakes(notification("earlier", Severity.LIFE, NOON - 1), alarm)
+
+
+def test_of_one_moment_the_higher_level_and_the_end_overtake_and_two_texts_of_one_level_do_not() -> None:
+    """Officials who live below a torrent get the call to run and the word for the office, both LIFE."""
+    alarm = notification("run", Severity.LIFE)
+    assert overtakes(notification("lv4", Severity.DANGER), notification("lv3", Severity.WARNING))
+    assert overtakes(notification("clear", Severity.NOTICE, reason=Reason.CLEARED), alarm)
+    assert not overtakes(alarm, notification("clear", Severity.NOTICE, reason=Reason.CLEARED))
+    assert not overtakes(notification("office", Severity.LIFE), alarm)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(list(Severity)), st.sampled_from(list(Reason)), st.integers(0, 3)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_no_two_messages_overtake_each_other_and_the_last_end_is_never_overtaken_by_an_alarm_of_before(
+    said: list[tuple[Severity, Reason, int]],
+) -> None:
+    all_of_it = [
+        notification(f"n{i}", severity, NOON + at, reason=reason)
+        for i, (severity, reason, at) in enumerate(said)
+    ]
+    for one in all_of_it:
+        for other in all_of_it:
+            assert not (overtakes(one, other) and overtakes(other, one))
+            if overtakes(one, other):
+                assert order_of(one) > order_of(other)
+    last = max(all_of_it, key=order_of)
+    assert not any(overtakes(other, last) for other in all_of_it)
+
+
+def test_while_the_whole_service_is_out_an_unanswered_attempt_does_not_use_up_the_repeats() -> None:
+    current = replace(notification(), expires_at=NOON + 24 * HOUR)
+    for _ in range(10):
+        current = settle(current, SILENCE, current.next_at, service_out=True)
+        assert current.finished_at is None
+    assert unanswered(current) == 10
+    assert settle(current, SILENCE, current.next_at).finished_at is not None

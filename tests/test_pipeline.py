@@ -287,9 +287,9 @@ def test_ten_thousand_messages_a_second_from_one_device_are_bounded_and_reported
     for start in range(0, len(flood), 1_000):
         t.batch(flood[start : start + 1_000])
     t.told("babbling opened: operator", "trap_sprung opened: hunter")
-    assert t.verdicts().count(Verdict.SHED) == 9_880
-    assert t.ledger.counts()["messages"] == 10_001
     t.passes(3 * MINUTE).silence()
+    counts = t.ledger.counts()
+    assert (counts["shed"], counts["messages"]) == (9_880, 10_001)
     assert [e.kind for e in t.events if "babbling" in e.kind] == [
         EventKind.BABBLING,
         EventKind.BABBLING_OVER,

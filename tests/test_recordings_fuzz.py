@@ -1,13 +1,11 @@
 """Whatever lies in a file is read or refused with its name and line, and nothing else happens."""
 
-from collections.abc import Callable, Iterable
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.model import Message
 from hub.recordings import RecordingError, convert, read
+from tests.fuzz.targets import read_or_refused
 
 HEADERS = [
     "time,stage_m,rain_60min_mm",
@@ -39,16 +37,6 @@ FILES = st.one_of(
 PLENTY = settings(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-def read_or_refused(reader: Callable[[], Iterable[Message]], name: str) -> None:
-    """Every message has a topic; a refusal names the file."""
-    refused = ""
-    try:
-        assert all(message.topic for message in reader())
-    except RecordingError as error:
-        refused = str(error)
-    assert name in refused or not refused
 
 
 @PLENTY

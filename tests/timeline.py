@@ -17,7 +17,7 @@ from hub.acts import apply
 from hub.app import resume
 from hub.config.town import Town
 from hub.ledger import Ledger
-from hub.model import Alert, Command, Event, Message, Mode, Notification, Outcome, Receipt, Verdict
+from hub.model import Alert, Command, Event, Message, Mode, Notification, Outcome, Receipt, Status, Verdict
 from hub.rounds import tick
 from tests.towns import DAY, SECOND, at
 
@@ -122,6 +122,17 @@ class Timeline:
             self.says(device)
         return self
 
+    def loses(self, device: str, messages: int) -> "Timeline":
+        """The device sends so many that nobody ever hears."""
+        self.seq[device] += messages
+        return self
+
+    def returns(self, *, forgotten: bool = False) -> "Timeline":
+        """The broker answers; with `forgotten` it had no session for us any more."""
+        self.pipeline.returned(self.now, forgotten=forgotten)
+        self.store(tick(self.pipeline, self.now))
+        return self
+
     def status(self, device: str, state: str, *, retain: bool = False) -> "Timeline":
         return self.sends(f"naruko/{self.town.site.id}/{device}/status", state, retain=retain)
 
@@ -154,8 +165,11 @@ class Timeline:
     # --- what came of it ------------------------------------------------------------------------
 
     def told(self, *expected: str) -> list[Notification]:
-        """Exactly these since the last look: `template reason: person person/line`; mail goes unsaid."""
-        read, self.unread = self.unread, []
+        """Exactly these since the last look: `template reason: person person/line`; mail goes unsaid.
+
+        What was held in a storm is told to nobody.
+        """
+        read, self.unread = [n for n in self.unread if n.status is not Status.HELD], []
         wanted: Counter[tuple[str, ...]] = Counter()
         for line in expected:
             what, people = line.split(":")

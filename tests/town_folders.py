@@ -9,6 +9,12 @@ import yaml
 from firmware_sim.phones import Phones
 from tests.towns import LAT, LON, place
 
+QUIET_HUB = {"digest": False, "test_day": 0, "disk_low": 0.001, "memory": 1.0, "cpu_c": 150.0}
+"""Nothing is told for the hour of the day at which a test runs, or for the machine on which it does."""
+
+NO_STORMS = {"within": "1s", "first": 100, "first_of_devices": 100, "first_in_danger": 1_000}
+"""Whatever comes is told, however much."""
+
 
 def unit(id: str, profile: str, north: float = 0.0, east: float = 0.0, **more: Any) -> dict[str, Any]:
     """One entry of devices.yaml, so many metres from the centre."""
@@ -42,15 +48,27 @@ def line(id: str) -> dict[str, str]:
     return {"kind": "line", "url": f"line://test-token/U{id}"}
 
 
-def square(id: str, kind: str, size: float = 2_000.0, **more: Any) -> dict[str, Any]:
-    """A GeoJSON feature about the centre."""
+def yamane(phones: Phones) -> dict[str, Any]:
+    """A hunter with three kinds of phone."""
+    channels = [mail(phones, "yamane"), ntfy(phones, "yamane"), line("yamane")]
+    return person("yamane", "hunter", channels=channels, zones=("hunting-1",))
+
+
+def square(
+    id: str, kind: str, size: float = 2_000.0, *, north: float = 0.0, east: float = 0.0, **more: Any
+) -> dict[str, Any]:
+    """A GeoJSON feature about the place so many metres from the centre."""
     half = size / 2
-    ring = [place(n, e)[::-1] for n, e in ((-half, -half), (-half, half), (half, half), (half, -half))]
+    corners = ((-half, -half), (-half, half), (half, half), (half, -half))
+    ring = [place(north + n, east + e)[::-1] for n, e in corners]
     return {
         "type": "Feature",
         "properties": {"id": id, "kind": kind, "name": id, "name_en": id} | more,
         "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
     }
+
+
+QUIET = {"health": {"max_per_minute": 1_000_000}, "hub": QUIET_HUB, "storm": NO_STORMS}
 
 
 def write_town(
@@ -87,7 +105,7 @@ def write_town(
         ("hub.yaml", settings | hub),
         ("devices.yaml", {"devices": devices}),
         ("people.yaml", {"people": people}),
-        ("policy.yaml", {"health": {"max_per_minute": 1_000_000}} | (policy or {})),
+        ("policy.yaml", QUIET | (policy or {})),
     ):
         (folder / name).write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
     (folder / "zones.geojson").write_text(json.dumps(features), "utf-8")

@@ -55,6 +55,14 @@ class HealthPolicy(Shape):
     """A gateway without own heartbeat is silent when this share of its devices (two at least) is."""
     max_per_minute: Annotated[int, Field(ge=6)] = 120
     """More messages of one device in a minute is babbling: the rest is counted, not kept."""
+    flapping_after: Annotated[int, Field(ge=1, le=20)] = 2
+    """So often within `flapping_within` a silence is told for itself. After that the device is flapping,
+    which is told once, and once a day while it goes on."""
+    flapping_within: Duration = 86_400_000
+    """And steady again after so long without."""
+    missed_after: Duration = 600_000
+    """After the broker was away, devices are waited for so long; then it is said what of theirs never
+    came, by the gaps in their numbers."""
 
 
 class DeterrentPolicy(Shape):
@@ -72,6 +80,64 @@ class DeterrentPolicy(Shape):
     warn_on: Duration = 60_000
 
 
+class StormPolicy(Shape):
+    """What one person is told at most. LIFE is never held, DANGER from those alone who watch for others."""
+
+    within: Duration = 600_000
+    first: Annotated[int, Field(ge=1, le=100)] = 5
+    """So much news of one kind (animals, traps, rivers, slopes) goes as it is within that time. The rest is
+    held."""
+    first_of_devices: Annotated[int, Field(ge=1, le=100)] = 3
+    """The same, of the devices themselves."""
+    first_in_danger: Annotated[int, Field(ge=1, le=1000)] = 10
+    """The same, for officials and operators: of alerts of one kind at one level in danger, away from their
+    own zones."""
+    summaries_after: Annotated[tuple[Duration, ...], Field(min_length=1)] = (
+        120_000,
+        600_000,
+        1_800_000,
+        3_600_000,
+    )
+    """What is held is counted in one message after so long, and again at these growing intervals while it
+    goes on; the last one repeats."""
+
+
+class HubPolicy(Shape):
+    """When the hub says that it is itself in trouble, and what it tells at its hour."""
+
+    broker_away: Duration = 120_000
+    """No broker for so long: nothing is heard, and the town is not watched. A restart of mosquitto or of the
+    machine takes less."""
+    disk_low: Annotated[float, Field(gt=0, lt=1)] = 0.10
+    """Told below this share of the ledger's disk, and as urgent below half of it."""
+    disk_enough_mb: Annotated[int, Field(ge=0)] = 5_000
+    """With so much free nothing is said, whatever the share: twice what the ledger may take by default."""
+    disk_full_mb: Annotated[int, Field(ge=0)] = 200
+    """Urgent below this on any disk: the write-ahead log alone may need 64 MB, and the system logs."""
+    memory: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of the memory that the hub may have, or the machine has: beyond, the kernel ends programs."""
+    cpu_c: float = 80.0
+    """A Raspberry Pi slows down from 80 °C on, and more from 85 °C (its documentation, "Frequency management
+    and thermal control")."""
+    channel_failing: Duration = 600_000
+    """A kind of channel has delivered nothing for so long while something waits for it; by then the outbox
+    has tried some six times."""
+    backlog: Duration = 300_000
+    """A message or a notification that nobody has tried to handle for so long: the hub does not keep up."""
+    clock_unset: Duration = 600_000
+    """A clock before the year of this release. A time server is met within a minute where there is a line."""
+    influx_behind: Duration = 3_600_000
+    """The oldest reading that InfluxDB has not got is older than this: charts are late, alerts are not."""
+    digest: bool = True
+    """The morning's report to the operators."""
+    digest_at: time = time(7, 0)
+    test_day: Annotated[int, Field(ge=0, le=28)] = 1
+    """Day of the month on which everybody gets a test message on every channel; 0: never."""
+    test_at: time = time(10, 0)
+    test_answer: Duration = 3 * 86_400_000
+    """Who has not answered a test message by then is named in the morning's report."""
+
+
 class Policy(Shape):
     wildlife: WildlifePolicy = WildlifePolicy()
     trap: TrapPolicy = TrapPolicy()
@@ -79,3 +145,5 @@ class Policy(Shape):
     slope: SlopePolicy = SlopePolicy()
     health: HealthPolicy = HealthPolicy()
     deterrent: DeterrentPolicy = DeterrentPolicy()
+    hub: HubPolicy = HubPolicy()
+    storm: StormPolicy = StormPolicy()

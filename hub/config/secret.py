@@ -102,6 +102,9 @@ def fill_hub(entry: Entry[Hub], secrets: Secrets, findings: Findings) -> tuple[E
     influx = hub.influx and hub.influx.model_copy(
         update={"token": _filled(entry, "influx", "token", secrets, findings)}
     )
+    deadman = hub.deadman and hub.deadman.model_copy(
+        update={"url": _filled(entry, "deadman", "url", secrets, findings)}
+    )
     templates: dict[str, SecretStr | None] = {}
     for kind, template in hub.channels.items():
         try:
@@ -110,7 +113,7 @@ def fill_hub(entry: Entry[Hub], secrets: Secrets, findings: Findings) -> tuple[E
             findings.error(entry, ("channels", kind), str(error))
             templates[kind] = None
     given = {kind: template for kind, template in templates.items() if template}
-    filled = hub.model_copy(update={"mqtt": mqtt, "influx": influx, "channels": given})
+    filled = hub.model_copy(update={"mqtt": mqtt, "influx": influx, "deadman": deadman, "channels": given})
     return Entry(filled, entry.document, entry.at), templates
 
 

@@ -1,5 +1,6 @@
 """hub.yaml: the site, its broker, its stores."""
 
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -41,6 +42,12 @@ class LedgerSettings(Shape):
     limit_mb: Annotated[int, Field(ge=16)] = 2_000
     keep_messages: Duration = 7 * 86_400_000
     keep_readings: Duration = 400 * 86_400_000
+    on_corrupt: Literal["restore", "refuse"] = "restore"
+    """A damaged file is kept aside and the hub goes on from its last good backup; or it does not start."""
+    backup_at: time = time(3, 30)
+    """Time of day at the site for the backup and the check of the file."""
+    ballast_mb: Annotated[int, Field(ge=0, le=1_000)] = 32
+    """Room kept beside the ledger, and given up when the disk is full, so that alerts are still written."""
 
 
 class Influx(Shape):
@@ -55,6 +62,15 @@ class Influx(Shape):
     token_file: Path | None = None
 
 
+class Deadman(Shape):
+    """Who outside notices when this hub falls silent: a healthchecks server, or any other web server."""
+
+    url: SecretStr | None = None
+    """Asked by GET while the hub lives, and with `/fail` behind it where it is in trouble."""
+    url_file: Path | None = None
+    every: Duration = 60_000
+
+
 class Hub(Shape):
     """hub.yaml"""
 
@@ -62,5 +78,6 @@ class Hub(Shape):
     mqtt: Mqtt = Mqtt()
     ledger: LedgerSettings = LedgerSettings()
     influx: Influx | None = None
+    deadman: Deadman | None = None
     channels: dict[ChannelKind, SecretStr] = Field(default={})
     """Apprise URL of a kind of channel with `{address}` in it, for people who have but an address."""

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from hub.config.channels import PLACEHOLDER, SCHEMES, faults
 from hub.config.parts import Entry, Findings
 from hub.config.policy import DeterrentPolicy, Policy, SlopePolicy, WildlifePolicy
-from hub.config.settings import Hub
+from hub.config.settings import Deadman, Hub
 from hub.config.validate import reveal, suggestion
 
 MINUTE = 60_000
@@ -22,6 +22,7 @@ NOT_NEGATIVE = (
 )  # fmt: skip
 LONGEST_ON = 30_000
 """Light over a paddy delays the rice: 30 s an event in all is the proposed limit (domain notes 3.5)."""
+SHORTEST_PING, LONGEST_PING = 10_000, 60 * MINUTE
 RULE_OF_DWELLINGS_M = 200.0
 """No 爆音器 within 200 m of a dwelling: Shiojiri, Nagano, Fujimi, Katsuura (domain notes 3.5)."""
 
@@ -42,6 +43,8 @@ def check_hub(entry: Entry[Hub], findings: Findings) -> None:
             findings.error(entry, ("influx", "url"), "must begin with http:// or https:// and name a host")
         if hub.influx.version == 1 and hub.influx.username is None and hub.influx.token:
             findings.warn(entry, ("influx", "username"), "is missing: with version 1 the token is a password")
+    if hub.deadman:
+        _check_deadman(entry, hub.deadman, findings)
     for kind, template in hub.channels.items():
         _check_template(entry, kind, reveal(template), findings)
 
@@ -93,6 +96,18 @@ def _check_mqtt(entry: Entry[Hub], findings: Findings) -> None:
             findings.error(entry, ("mqtt", "topics", index), reason)
         elif topic == "#":
             findings.warn(entry, ("mqtt", "topics", index), "takes every message of the broker, commands too")
+
+
+def _check_deadman(entry: Entry[Hub], deadman: Deadman, findings: Findings) -> None:
+    url = reveal(deadman.url)
+    if deadman.url is None and deadman.url_file is None:
+        findings.error(entry, ("deadman",), "needs one of url and url_file")
+    elif url and not _is_web(url):
+        findings.error(entry, ("deadman", "url"), "must begin with http:// or https:// and name a host")
+    elif url.startswith("http:") and urlsplit(url).hostname not in LOCAL_HOSTS:
+        findings.warn(entry, ("deadman", "url"), "is http: the secret in it crosses the network in the open")
+    if not SHORTEST_PING <= deadman.every <= LONGEST_PING:
+        findings.error(entry, ("deadman", "every"), "must lie between 10s and 1h")
 
 
 def _topic_fault(topic: str) -> str:

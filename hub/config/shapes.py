@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from devices.frame import Millis
 
@@ -27,6 +27,17 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["90s", "20m", "6h", "7d"]}),
 ]
+
+
+def parse_words(text: str) -> str:
+    """Refuses what shows nothing: a message with an empty place could not be told."""
+    if not any(sign.isprintable() and not sign.isspace() for sign in text):
+        raise ValueError("must hold a sign that can be read")
+    return text
+
+
+Words = Annotated[str, AfterValidator(parse_words)]
+"""A name or place as it stands in messages."""
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -155,17 +166,17 @@ class Profile(Shape):
 class LevelNames(Shape):
     """The town's own words for one of its levels."""
 
-    ja: str
-    en: str
+    ja: Words
+    en: Words
 
 
 class Gauge(Shape):
     """A river gauge. Heights in m above the gauge's zero unless the name says `_tp`."""
 
-    river: str
-    river_en: str
-    station: str
-    station_en: str
+    river: Words
+    river_en: Words
+    station: Words
+    station_en: Words
     sensor_height_m: Metres | None = None
     """Height of a down-looking sensor above gauge zero: level = this - distance."""
     probe_height_m: Metres | None = None
@@ -190,7 +201,7 @@ class Gauge(Shape):
 class Trap(Shape):
     """A trap. Its position is for hunters and officials only."""
 
-    no: str
+    no: Words
     type: Literal["box", "snare", "corral"]
     owner: Id
     """Person id."""
@@ -202,8 +213,8 @@ class Trap(Shape):
 class Slope(Shape):
     """A debris-flow sensor: all sensors of one stream judge together."""
 
-    stream: str
-    stream_en: str
+    stream: Words
+    stream_en: Words
 
 
 class Siren(Shape):
@@ -218,14 +229,14 @@ class Device(Shape):
     """One physical unit."""
 
     id: Id
-    name: str
-    name_en: str
+    name: Words
+    name_en: Words
     profile: Id
     lat: Latitude
     lon: Longitude
-    place: str
+    place: Words
     """字 and landmark, as people say it."""
-    place_en: str
+    place_en: Words
     gateway: Id | None = None
     """Device id of the gateway it hangs on."""
     address: str = ""
@@ -251,8 +262,8 @@ class Zone(Shape):
 
     id: Id
     kind: ZoneKind
-    name: str
-    name_en: str
+    name: Words
+    name_en: Words
     rivers: tuple[str, ...] = ()
     """Flood zones: ids of the gauges that speak for them. Stream zones: the streams' names."""
 
@@ -272,7 +283,7 @@ class Person(Shape):
     """Somebody who is told."""
 
     id: Id
-    name: str
+    name: Words
     lang: Literal["ja", "ja-easy", "en"] = "ja"
     roles: tuple[Role, ...]
     zones: tuple[Id, ...] = ()

@@ -33,6 +33,21 @@ class Town:
         return ZoneInfo(self.hub.site.timezone)
 
     @cached_property
+    def own_device(self) -> Device:
+        """The hub itself where a device is asked for: without id, at the centre of the site."""
+        site = self.hub.site
+        return Device.model_construct(
+            id="",
+            name=site.name,
+            name_en=site.name_en,
+            profile="",
+            lat=site.lat,
+            lon=site.lon,
+            place=site.name,
+            place_en=site.name_en,
+        )
+
+    @cached_property
     def by_address(self) -> dict[str, Device]:
         """Device by what its messages call it: address where it has one (lower case), else id."""
         return {(d.address or d.id).lower(): d for d in self.devices.values()}

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from devices.frame import Frame, Measure
-from hub.decode.payload import QuarantineError, parse, plain
+from hub.decode.payload import QuarantineError, must_name, parse, plain
 from hub.decode.times import parse_time
 from hub.decode.unit import Envelope, Unit
 
@@ -18,7 +18,12 @@ class Heard(Struct):
     rssi: float | None = None
 
 
+class DeviceInfo(Struct, rename="camel", frozen=True):
+    dev_eui: str = ""
+
+
 class Up(Struct, rename="camel"):
+    device_info: DeviceInfo = DeviceInfo()
     deduplication_id: str = ""
     time: str | None = None
     f_cnt: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
@@ -29,6 +34,7 @@ class Up(Struct, rename="camel"):
 
 
 class Status(Struct, rename="camel"):
+    device_info: DeviceInfo = DeviceInfo()
     deduplication_id: str = ""
     time: str | None = None
     battery_level: float | None = None
@@ -47,12 +53,19 @@ _STATUS = msgspec.json.Decoder(Status)
 _LOG = msgspec.json.Decoder(Log)
 
 
-def read(event: str, payload: bytes, unit: Unit) -> Envelope:
-    """`time` is when the network heard the device: there is no other clock in an uplink."""
+def read(event: str, payload: bytes, unit: Unit, eui: str) -> Envelope:
+    """`time` is when the network heard the device: there is no other clock in an uplink.
+
+    `eui` is the topic's.
+    """
     if event == "up" or event in SIGNS_OF_LIFE:
-        return _up(parse(_UP, payload), unit)
+        up = parse(_UP, payload)
+        must_name(eui, up.device_info.dev_eui)
+        return _up(up, unit)
     if event == "status":
-        return _status(parse(_STATUS, payload), unit)
+        status = parse(_STATUS, payload)
+        must_name(eui, status.device_info.dev_eui)
+        return _status(status, unit)
     if event == "log":
         log = parse(_LOG, payload)
         raise QuarantineError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import Any
 
 from msgspec import Struct
 
@@ -9,7 +10,7 @@ from devices.frame import BadFrameError, Frame, Millis
 from hub.config.town import Town
 from hub.decode import chirpstack, frigate, meshtastic, native, things_stack
 from hub.decode.mapping import Mapping
-from hub.decode.payload import LIMIT, QuarantineError, parse_any, plain
+from hub.decode.payload import LIMIT, QuarantineError, must_name, parse_any, plain
 from hub.decode.unit import Envelope, Unit
 from hub.model import Message, Uplink
 
@@ -21,6 +22,13 @@ PRESENCE = frozenset({"availability", "available", "status", "lwt"})
 
 BRIDGES = frozenset({"zigbee2mqtt", "tele", "stat"})
 """First segment of a topic that is Zigbee2MQTT's or Tasmota's and no part of the device's name."""
+
+
+NATIVE = "naruko"
+"""The `decoder` of profiles that speak on our own topics."""
+NAMES = ("device", "device_id", "deviceId", "dev_eui", "devEui", "sensor_id", "id")
+"""Keys by which JSON of any origin names its device. Of another device of the town it is not taken."""
+ZIGBEE_NAMES = ("friendlyName", "ieeeAddr")
 
 
 class Route(Struct, frozen=True):
@@ -60,6 +68,12 @@ class Decoder:
             for device in town.devices.values()
         }
         self._by_address = {name: self._units[device.id] for name, device in town.by_address.items()}
+        # A device of ours without an address speaks on its own topics alone: a bridge cannot speak for it.
+        self._bridged = {
+            name: unit
+            for name, unit in self._by_address.items()
+            if unit.device.address or unit.profile.decoder != NATIVE
+        }
         self._routes: dict[str, Route] = {}
 
     def decode(self, message: Message) -> Uplink:
@@ -71,7 +85,22 @@ class Decoder:
         if route.up is not None:
             return native.read_up(payload, route.up)
         envelope = route.read(payload)
-        return self._uplink(route.unit or self._unit(*envelope.addresses), envelope, payload)
+        return self._uplink(self._speaker(route, envelope), envelope, payload)
+
+    def is_shared(self, topic: str) -> bool:
+        """Whether several devices speak on this topic, so that only the payload tells them apart."""
+        try:
+            return (self._routes.get(topic) or self._route(topic)).unit is None
+        except QuarantineError:
+            return False
+
+    def is_strange(self, topic: str) -> bool:
+        """Whether nobody of this town speaks on this topic, whatever the payload."""
+        try:
+            self._routes.get(topic) or self._route(topic)
+        except QuarantineError:
+            return True
+        return False
 
     def steps(self, message: Message) -> list[str]:
         """What each step found in this message, in words, ending with the reason where it is put aside."""
@@ -87,7 +116,7 @@ class Decoder:
             route = self._route(message.topic)
             told.append(f"spoken: {route.spoken}")
             envelope = route.read(message.payload)
-            unit = route.unit or self._unit(*envelope.addresses)
+            unit = self._speaker(route, envelope)
             told.append(
                 f"device: {unit.id} ({unit.device.name}), profile {unit.profile.model} "
                 f"({unit.profile.kind}), decoder {unit.profile.decoder}"
@@ -109,16 +138,17 @@ class Decoder:
                 raise QuarantineError("topic is not naruko/<site>/<device>/up, status or done")
             case ["application", _, "device", eui, "event", event]:
                 unit = self._unit(eui)
-                route = Route(f"ChirpStack {event}", unit, lambda b: chirpstack.read(event, b, unit))
+                spoken = f"ChirpStack {plain(event)}"
+                route = Route(spoken, unit, lambda b: chirpstack.read(event, b, unit, eui))
             case ["v3", _, "devices", device, *rest] if rest:
                 event = "/".join(rest)
                 route = Route(
-                    f"The Things Stack {event}",
-                    self._by_address.get(device.lower()),
-                    lambda b: things_stack.read(event, b, self._zone),
+                    f"The Things Stack {plain(event)}",
+                    self._bridged.get(device.lower()),
+                    lambda b: things_stack.read(event, b, self._zone, device),
                 )
-            case ["msh", *_, "json", _, _]:
-                route = Route("Meshtastic", None, lambda b: meshtastic.read(b, self._zone))
+            case ["msh", *_, "json", _, gateway]:
+                route = Route("Meshtastic", None, lambda b: meshtastic.read(b, self._zone, gateway))
             case ["msh", *_, "e" | "c", _, _]:
                 raise QuarantineError(
                     "Meshtastic packet in protobuf: switch on JSON output in the gateway node"
@@ -135,12 +165,14 @@ class Decoder:
     def _native(self, site: str, device: str, last: str) -> Route:
         if site != self._site:
             raise QuarantineError(f"topic of site {plain(site)!r}, this hub is {self._site!r}")
-        unit = self._units.get(device) or self._unit(device)
+        unit = self._units.get(device) or self._by_address.get(device.lower())
+        if unit is None:
+            raise _unknown(device)
         match last:
             case "up":
                 return Route("naruko up", unit, lambda _: Envelope(), up=unit)
             case "status":
-                return Route("naruko status", unit, native.read_status)
+                return Route("naruko status", unit, lambda b: native.read_status(b, unit))
             case "done":
                 return Route("naruko done", unit, lambda b: native.read_done(b, unit))
         raise QuarantineError(f"topic ends in {plain(last)!r}, expected up, status or done")
@@ -156,21 +188,31 @@ class Decoder:
             raise _unknown(parts[1] if skip else "/".join(parts))
         mapped = unit.mapping.fields or unit.mapping.signs
         if parts[-1].lower() in PRESENCE and (rest or not mapped):
-            return Route("presence", unit, native.read_status)
+            return Route("presence", unit, lambda b: native.read_status(b, unit))
         # SENSOR, STATE and RESULT of Tasmota are documents, not fields of one.
         part = "" if parts[0] in ("tele", "stat") else "/".join(rest)
         spoken = f"plain topic, part {plain(part)!r}" if part else "plain topic"
-        return Route(spoken, unit, lambda b: _document(b, part, unit))
+        name = "/".join(parts[: len(parts) - len(rest)])
+        return Route(spoken, unit, lambda b: _document(b, part, unit, name))
 
     def _longest(self, parts: list[str], start: int) -> tuple[Unit, list[str]] | None:
         for end in range(len(parts), start, -1):
-            if unit := self._by_address.get("/".join(parts[start:end]).lower()):
+            if unit := self._bridged.get("/".join(parts[start:end]).lower()):
                 return unit, parts[end:]
         return None
 
+    def _speaker(self, route: Route, envelope: Envelope) -> Unit:
+        """The topic's device. The payload's, where the topic names none; never another than the topic's."""
+        if route.unit is None:
+            return self._unit(*envelope.addresses)
+        for name in envelope.addresses:
+            if self._by_address.get(name.lower(), route.unit) is not route.unit:
+                must_name(route.unit.id, name)
+        return route.unit
+
     def _unit(self, *names: str) -> Unit:
         for name in names:
-            if unit := self._by_address.get(name.lower()):
+            if unit := self._bridged.get(name.lower()):
                 return unit
         raise _unknown(names[0] if names else "")
 
@@ -214,14 +256,26 @@ def _frame(unit: Unit, envelope: Envelope) -> Frame:
     return Frame()
 
 
-def _document(payload: bytes, part: str, unit: Unit) -> Envelope:
-    """`part`, the rest of the topic after the address, is then the name of the value."""
+def _document(payload: bytes, part: str, unit: Unit, name: str) -> Envelope:
+    """`part`, the rest of the topic after the address `name`, is then the name of the value."""
     document = parse_any(payload)
+    addresses = _names(document, name) if isinstance(document, dict) else ()
     if part:
         document = {part: document}
         if not unit.mapping.touches(document):
             raise QuarantineError(f"profile {unit.profile.model} has no field {plain(part)!r}")
-    return Envelope(at=unit.mapping.time(document), document=document)
+    return Envelope(at=unit.mapping.time(document), document=document, addresses=addresses)
+
+
+def _names(document: dict[str, Any], spoken: str) -> tuple[str, ...]:
+    """What the document calls its device, by the usual keys; Zigbee2MQTT's `device` names it in full."""
+    described = document.get("device")
+    if isinstance(described, dict):
+        # The topic may begin with what stands before the name: `zigbee2mqtt/`.
+        names = [name for key in ZIGBEE_NAMES if isinstance(name := described.get(key), str)]
+        if not any(f"/{spoken}".lower().endswith(f"/{name}".lower()) for name in names):
+            must_name(spoken, *names)
+    return tuple(name for key in NAMES if isinstance(name := document.get(key), str))
 
 
 def _unknown(name: str) -> QuarantineError:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from devices.frame import Frame, Measure, Signal
-from hub.decode.payload import number, parse, plain
+from hub.decode.payload import must_name, number, parse, plain
 from hub.decode.times import parse_time
 from hub.decode.unit import Envelope
 
@@ -40,12 +40,14 @@ class Packet(Struct):
 _PACKET = msgspec.json.Decoder(Packet)
 
 
-def read(payload: bytes, zone: tzinfo) -> Envelope:
+def read(payload: bytes, zone: tzinfo, gateway: str) -> Envelope:
     """One packet reaches us through every gateway that heard it: node and packet id tell that it is one.
 
-    `timestamp` is when the gateway heard it, 0 where the gateway has no clock.
+    `timestamp` is when the gateway heard it, 0 where the gateway has no clock. `gateway` is the topic's; the
+    payload calls it `sender`.
     """
     packet = parse(_PACKET, payload)
+    must_name(gateway, packet.sender)
     node = packet.from_ & 0xFFFFFFFF
     name = f"!{node:08x}"
     content = packet.payload if isinstance(packet.payload, dict) else {}

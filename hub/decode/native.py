@@ -1,14 +1,14 @@
 """Our own topics `naruko/<site>/<device>/up`, `/status` and `/done`, version 1."""
 
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from devices.frame import STATES, Frame, Measure, Signal
 from hub.decode.mapping import confidence
-from hub.decode.payload import QuarantineError, parse, plain
+from hub.decode.payload import QuarantineError, must_name, parse, plain
 from hub.decode.times import parse_time
 from hub.decode.unit import Envelope, Unit
 from hub.model import Uplink
@@ -41,6 +41,9 @@ class Up(Struct):
     at: str | int | float | None = None
     m: dict[str, float | None] = {}
     e: list[Happening] = []
+    device: Any = None
+    id: Any = None
+    """Who speaks: where a device says so it must be the device of the topic."""
 
 
 class Done(Struct):
@@ -49,10 +52,12 @@ class Done(Struct):
     id: str
     result: str = "done"
     at: str | int | float | None = None
+    device: Any = None
 
 
 class State(Struct):
     state: str
+    device: Any = None
 
 
 _UP = msgspec.json.Decoder(Up)
@@ -67,6 +72,9 @@ def read_up(payload: bytes, unit: Unit) -> Uplink:
     up = parse(_UP, payload)
     if up.v != VERSION:
         raise QuarantineError(f"payload version {up.v}, this hub reads version {VERSION}")
+    if up.device is not None or up.id is not None:
+        _is_of(unit, up.device)
+        _is_of(unit, up.id)
     if len(up.m) > MOST or len(up.e) > MOST:
         raise QuarantineError(f"{len(up.m)} quantities and {len(up.e)} events, at most {MOST} of each")
     measures = tuple([Measure(name, value) for name, value in up.m.items() if _is_quantity(name)])
@@ -78,6 +86,11 @@ def read_up(payload: bytes, unit: Unit) -> Uplink:
     at = parse_time(up.at, unit.zone) if up.at is not None else None
     identity = f"{up.seq}@{at}" if up.seq is not None and at is not None else ""
     return Uplink(unit.id, at, identity, measures, signals, up.seq)
+
+
+def _is_of(unit: Unit, named: object) -> None:
+    if named != unit.device.address:
+        must_name(unit.id, named)
 
 
 def left_out(payload: bytes) -> list[str]:
@@ -124,12 +137,14 @@ def _signal(entry: Happening) -> Signal | None:
     )
 
 
-def read_status(payload: bytes) -> Envelope:
+def read_status(payload: bytes, unit: Unit) -> Envelope:
     """`online` or `offline`, as a word or as `state` in JSON. Its time, if any, is not read: a last will is
     written when the device connects, not when it fails."""
     word = payload.strip().lower()[:16].decode("ascii", "replace")
     if word not in STATUS:
         said = parse(_STATE, payload)
+        if isinstance(said, State):
+            _is_of(unit, said.device)
         word = (said if isinstance(said, str) else said.state).strip().lower()
     if word not in STATUS:
         raise QuarantineError(f"status {plain(word)!r}, expected online or offline")
@@ -138,6 +153,7 @@ def read_status(payload: bytes) -> Envelope:
 
 def read_done(payload: bytes, unit: Unit) -> Envelope:
     done = parse(_DONE, payload)
+    _is_of(unit, done.device)
     if done.result not in STATES["done"]:
         raise QuarantineError(f"result {plain(done.result)!r}, expected {', '.join(STATES['done'])}")
     command = plain(done.id, 200)

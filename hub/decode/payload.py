@@ -22,6 +22,18 @@ def plain(text: str, length: int = 64) -> str:
     return text.strip() if text.isprintable() else "".join(c for c in text if c.isprintable()).strip()
 
 
+def must_name(spoken: str, *named: object) -> None:
+    """Raises QuarantineError where the payload names a device, and not the one of its topic, `spoken`.
+
+    `named`: what stands where it says who it is; what is no text or empty says nothing.
+    """
+    names = [name for name in named if isinstance(name, str) and name]
+    if names and spoken.lower() not in (name.lower() for name in names):
+        raise QuarantineError(
+            f"the topic is of device {plain(spoken)!r}, the payload names {plain(names[0])!r}"
+        )
+
+
 def parse(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
     """Strict JSON: no NaN, no infinity, types as declared. Raises QuarantineError with the path."""
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from hub.decode.payload import QuarantineError, parse, plain
+from hub.decode.payload import QuarantineError, must_name, parse, plain
 from hub.decode.times import parse_time
 from hub.decode.unit import Envelope
 
@@ -49,14 +49,18 @@ class Up(Struct):
 _UP = msgspec.json.Decoder(Up)
 
 
-def read(event: str, payload: bytes, zone: tzinfo) -> Envelope:
-    """The time is that at which the network server had the uplink: there is no other clock in it."""
+def read(event: str, payload: bytes, zone: tzinfo, device: str) -> Envelope:
+    """The time is that at which the network server had the uplink: there is no other clock in it.
+
+    `device`: the topic's. The payload's DevEUI counts where the config knows that one alone.
+    """
     if event != "up" and event not in SIGNS_OF_LIFE:
         raise QuarantineError(f"The Things Stack event {plain(event)!r} is no word of the device")
     up = parse(_UP, payload)
     if up.simulated:
         raise QuarantineError("simulated in the console of The Things Stack: no word of the device")
     ids = up.end_device_ids
+    must_name(device, ids.device_id)
     addresses = tuple(plain(name) for name in (ids.device_id, ids.dev_eui) if name)
     message = up.uplink_message
     if message is None:

@@ -35,6 +35,8 @@ def _from_text(text: str, zone: tzinfo) -> Millis:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = datetime.fromisoformat(text[:10].replace(".", "-") + text[10:])
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    return round(moment.timestamp() * 1000)
+    if moment.tzinfo is not None:
+        return round(moment.timestamp() * 1000)
+    # An hour that comes twice, or not at all: the later of the two. What is ahead gives way to the receive
+    # time; taken an hour too early it would be history.
+    return round(max(moment.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1)) * 1000)

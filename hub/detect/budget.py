@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from devices.frame import Millis
 from hub.config.policy import HealthPolicy
+from hub.model import Message
 
 MINUTE: Millis = 60_000
 CATCH_UP = 20
@@ -78,3 +79,50 @@ class StrangerLimits:
         self._counts[topic] = count + 1
         self._total += 1
         return True
+
+
+class Shut:
+    """Topics of which nothing more is read in the minute that runs: whoever speaks there has spent the budget
+    of it. What is shed so costs no decoding, no row and no write of its own, and is counted.
+
+    A retained message is let through: it costs no budget.
+    """
+
+    MOST = 1_024
+    """Topics remembered: names made up by the thousand are left to `StrangerLimits`."""
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+        self.counts: dict[Millis, int] = {}
+        """Minute -> messages shed and not yet written down."""
+        self._minute = -1
+
+    def add(self, topic: str, received_at: Millis) -> None:
+        """Its speaker has just been found over the budget."""
+        self._turn(received_at // MINUTE)
+        if len(self.topics) < self.MOST:
+            self.topics.add(topic)
+
+    def sheds(self, message: Message) -> bool:
+        """Whether this one is shed; counts it."""
+        minute = message.received_at // MINUTE
+        if minute != self._minute:
+            self._turn(minute)
+        if message.topic not in self.topics or message.retain:
+            return False
+        self.counts[minute] = self.counts.get(minute, 0) + 1
+        return True
+
+    def is_due(self, now: Millis) -> bool:
+        """Whether a minute has ended whose count nobody has written down with something else."""
+        return any(minute < now // MINUTE for minute in self.counts)
+
+    def take_counts(self) -> dict[Millis, int]:
+        """Receive time, to the minute, -> messages shed since the last call."""
+        counts, self.counts = self.counts, {}
+        return {minute * MINUTE: count for minute, count in counts.items()}
+
+    def _turn(self, minute: int) -> None:
+        if minute != self._minute:
+            self._minute = minute
+            self.topics.clear()

@@ -14,11 +14,13 @@ from hub.clock import is_sane
 from hub.config.policy import HealthPolicy
 from hub.config.shapes import Device, Kind, Profile
 from hub.config.town import Town
-from hub.detect import battery
+from hub.detect import battery, flapping
 from hub.detect.budget import Budget, StrangerLimits, calm, spend
+from hub.detect.flapping import STEADY, Flaps
 from hub.model import Event, EventKind, Freshness, Uplink
+from hub.quality.skew import DeviceClock
 
-__all__ = ["DeviceHealth", "StrangerLimits", "heard", "heartbeat", "tick"]
+__all__ = ["DeviceHealth", "StrangerLimits", "heard", "heartbeat", "is_newer", "tick"]
 
 LIVE, DELAYED, RETAINED = Freshness.LIVE, Freshness.DELAYED, Freshness.RETAINED
 """As names of this module: looking a member up costs 0.1 µs, and `heard` is on the path of every message."""
@@ -26,7 +28,8 @@ LIVE, DELAYED, RETAINED = Freshness.LIVE, Freshness.DELAYED, Freshness.RETAINED
 OFFLINE_GRACE: Millis = 30_000
 """A gateway that the broker declares gone may be restarting: it is waited for so long."""
 DOUBT = 1.5
-"""A gateway one and a half heartbeats late is in doubt: its devices are not judged until it is."""
+"""A gateway one and a half heartbeats late is in doubt: its devices are not judged until it is. A hub that
+has begun to hear waits as long: a word comes a heartbeat after the one before, and a little late."""
 SEQ_JUMP = 65_535
 """A larger step is another count, not a loss: a 16-bit counter cannot have missed so many."""
 
@@ -49,6 +52,9 @@ class DeviceHealth(Struct, frozen=True, omit_defaults=True):
     low: bool = False
     seq: int | None = None
     lost: int = 0
+    flaps: Flaps = STEADY
+    heard_at: Millis = 0
+    """When the newest message came, of any age: up to which this state follows from the messages."""
 
 
 def heard(
@@ -75,11 +81,14 @@ def heard(
     if budget is state.budget:
         return state, [], False
     events: list[Event] = []
-    if budget.babbling is not state.budget.babbling:
-        kind = EventKind.BABBLING if budget.babbling else EventKind.BABBLING_OVER
-        events.append(_event(kind, device, received_at, received_at))
+    flaps = state.flaps
+    if budget.babbling and not state.budget.babbling:
+        babbles = _event(EventKind.BABBLING, device, received_at, received_at)
+        flaps, events = flapping.again(policy, device, flaps, "babble", babbles)
+    elif state.budget.babbling and not budget.babbling:
+        events = [_event(EventKind.BABBLING_OVER, device, received_at, received_at)]
     if not keep:
-        return replace(state, budget=budget), events, False
+        return replace(state, budget=budget, flaps=flaps), events, False
 
     last_seen, silent_at, back_at = state.last_seen, state.silent_at, state.back_at
     offline_since = state.offline_since
@@ -91,12 +100,15 @@ def heard(
         if silent_at and (live or alive_at >= silent_at):
             events.append(_back(device, profile, state, received_at))
             silent_at, back_at = 0, received_at
+            flaps = flapping.paused(flaps, received_at - _anchor(state))
         last_seen = max(last_seen, alive_at)
         offline_since = 0 if live else offline_since
     seq, lost = (state.seq, state.lost) if uplink.seq is None else _counted(state, uplink.seq, at)
     volts, low = state.battery, state.low
     if profile.battery is not None and is_news:
         volts, low, told = _charge(device, profile, state, uplink, at=at, received_at=received_at)
+        if low and told:
+            flaps, told = flapping.again(policy, device, flaps, "battery", told[0])
         events += told
     after = DeviceHealth(
         state.known_since or received_at,
@@ -110,8 +122,17 @@ def heard(
         low,
         seq,
         lost,
+        flaps,
+        received_at,
     )
     return after, events, True
+
+
+def is_newer(state: DeviceHealth, uplink: Uplink, at: Millis, received_at: Millis) -> bool:
+    """Whether a message was heard after this state of its device, for who reads the messages again."""
+    if received_at != state.heard_at or uplink.seq is None or state.seq is None:
+        return received_at > (state.heard_at or state.last_seen)
+    return (at, uplink.seq) > (state.last_at, state.seq)
 
 
 def tick(
@@ -128,7 +149,7 @@ def tick(
     `river_above` gives the key of the level in which a gauge stands at or above caution, else nothing: such a
     gauge has the shorter heartbeat of its flood mode, and its silence is told even if its gateway's is.
     `hearing_since` is when the hub itself last began to hear: its start, the return of the broker. Nobody is
-    silent before one heartbeat after it. In a `replay` the clock is simulated, and sane.
+    silent before one and a half heartbeats after it. In a `replay` the clock is simulated, and sane.
     """
     if not (replay or is_sane(now)):
         return {}, []
@@ -170,6 +191,7 @@ class _Watch:
         self.now = now
         self.hearing_since = hearing_since
         self.replay = replay
+        self.policy = town.policy.health
         self.missed = town.policy.health.missed
         self.changed: dict[str, DeviceHealth] = {}
         self.events: list[Event] = []
@@ -192,6 +214,7 @@ class _Watch:
     def device(self, device: Device) -> None:
         state = self._calmed(device, self.state(device.id))
         if state.silent_at or device.maintenance:
+            self._outlasted(EventKind.DEVICE_SILENT, device, state)
             return
         level = self._level(device)
         beat = heartbeat(device, self.town.profile(device), flood=bool(level))
@@ -209,8 +232,13 @@ class _Watch:
         own = self._speaks(state, beat, children)
         if state.silent_at:
             if not own and newest >= state.silent_at:
-                self.changed[gateway.id] = replace(state, silent_at=0, offline_since=0, back_at=self.now)
+                flaps = flapping.paused(state.flaps, self.now - _anchor(state))
+                self.changed[gateway.id] = replace(
+                    state, silent_at=0, offline_since=0, back_at=self.now, flaps=flaps
+                )
                 self.events.append(_back(gateway, self.town.profile(gateway), state, self.now))
+            else:
+                self._outlasted(EventKind.GATEWAY_SILENT, gateway, state, devices=tuple(children))
             return
         gone = state.offline_since != 0 and self.now - state.offline_since >= OFFLINE_GRACE
         if gone or (self._overdue(state, beat) if own else self._all_quiet(children, newest)):
@@ -218,18 +246,41 @@ class _Watch:
             self._tell(EventKind.GATEWAY_SILENT, gateway, state, since, devices=tuple(children))
 
     def _calmed(self, device: Device, state: DeviceHealth) -> DeviceHealth:
-        """Without its babbling, where a whole minute has passed without a message."""
-        if not (state.budget.babbling and calm(state.budget, self.now)):
-            return state
-        self.events.append(_event(EventKind.BABBLING_OVER, device, self.now, self.now))
-        state = self.changed[device.id] = replace(state, budget=Budget())
+        """Without its babbling, where a whole minute has passed without a message; steady after a day."""
+        if state.budget.babbling and calm(state.budget, self.now):
+            self.events.append(_event(EventKind.BABBLING_OVER, device, self.now, self.now))
+            state = self.changed[device.id] = replace(state, budget=Budget())
+        return state if state.flaps is STEADY else self._steadied(device, state)
+
+    def _steadied(self, device: Device, state: DeviceHealth) -> DeviceHealth:
+        """Without the flapping of which nothing was seen for a day, and which did not end badly."""
+        bad = {"silence": state.silent_at != 0, "battery": state.low, "babble": state.budget.babbling}
+        within = self.policy.flapping_within
+        flaps, events = flapping.steadied(
+            device, state.flaps, bad, back_at=state.back_at, now=self.now, within=within
+        )
+        if events:
+            self.events += events
+            state = self.changed[device.id] = replace(state, flaps=flaps)
         return state
+
+    def _outlasted(
+        self, kind: EventKind, device: Device, state: DeviceHealth, *, devices: tuple[str, ...] = ()
+    ) -> None:
+        """A flapping device that stays silent for twice as long as ever is told as silent."""
+        flap, pause = state.flaps.silence, self.now - _anchor(state)
+        if device.maintenance or not flapping.outlasts(flap, pause, self.policy.flapping_within):
+            return
+        flaps = replace(state.flaps, silence=replace(flap, quiet=False))
+        self.changed[device.id] = replace(state, flaps=flaps)
+        event = _event(kind, device, self.now, self.now, devices=devices)
+        self.events.append(replace(event, window=pause))
 
     def _level(self, device: Device) -> str:
         return self.river_above(device.id) if device.gauge is not None else ""
 
     def _overdue(self, state: DeviceHealth, beat: Millis) -> bool:
-        if not beat or self.now - self.hearing_since < beat:
+        if not beat or self.now - self.hearing_since < DOUBT * beat:
             return False
         return self.now - _anchor(state) >= self.missed * beat
 
@@ -284,7 +335,19 @@ class _Watch:
         if device.maintenance:
             return
         event = _event(kind, device, since, self.now, level=level, devices=devices)
-        self.events.append(replace(event, at=self.now, window=self.now - since))
+        event = replace(event, at=self.now, window=self.now - since)
+        if level:  # a river above its level that is not watched: told each time, whatever the device is like
+            self.events.append(event)
+            return
+        flaps, events = flapping.again(self.policy, device, state.flaps, "silence", event, low=state.low)
+        self.changed[device.id] = replace(state, silent_at=self.now, flaps=flaps)
+        self.events += events
+
+
+def clock_event(kind: EventKind, device: Device, clock: DeviceClock, now: Millis) -> Event:
+    """CLOCK_WRONG or CLOCK_RIGHT: `window` is by how much, `detail` behind or ahead."""
+    event = _event(kind, device, now, now)
+    return replace(event, window=abs(clock.behind), detail="behind" if clock.behind > 0 else "ahead")
 
 
 def _anchor(state: DeviceHealth) -> Millis:
@@ -346,6 +409,8 @@ INCIDENTS = {
     EventKind.BATTERY_OK: "battery",
     EventKind.BABBLING: "babble",
     EventKind.BABBLING_OVER: "babble",
+    EventKind.CLOCK_WRONG: "clock",
+    EventKind.CLOCK_RIGHT: "clock",
 }
 
 

@@ -19,6 +19,7 @@ HOUR: Millis = 3_600_000
 DRY_SPELL: Millis = 24 * HOUR
 AGAIN_AFTER: Millis = HOUR
 """A wire cut so long after the last trigger of an alert that nobody has closed is another flow."""
+AHEAD_ALLOWED: Millis = 300_000
 VIBRATION_OVER: Millis = 600_000
 """Vibration that pauses for less is one vibration."""
 RAIN_MM = "rain_mm"
@@ -80,16 +81,19 @@ def step(
     type, tripped = _trip(signal)
     if not type or device.slope is None or device.maintenance or freshness > Freshness.DELAYED:
         return state, []
+    if state.last_at > received_at + AHEAD_ALLOWED:
+        state = replace(state, opened_at=0, last_at=0)  # noted by a clock that was ahead
     before = next((t for t in state.tripped if t.device == device.id and t.type == type), None)
     others = tuple(t for t in state.tripped if t is not before)
     if not tripped:
         # A pause is no end of a vibration; its time is.
         mended = before is not None and type != "vibration"
         return (replace(state, tripped=others) if mended else state), []
-    fresh = before is None or (type == "vibration" and at - before.at >= VIBRATION_OVER)
+    shook = type == "vibration" and before is not None
+    fresh = before is None or (shook and not -AHEAD_ALLOWED <= at - before.at < VIBRATION_OVER)
     if not fresh and type != "vibration":
         return state, []
-    trigger = Trigger(device.id, type, at if before is None else max(at, before.at))
+    trigger = Trigger(device.id, type, at if before is None or fresh else max(at, before.at))
     state = replace(state, tripped=(*others, trigger))
     agreeing = tuple(t.device for t in others if _agrees(policy, t, device.id, at))
     scene = _Scene(policy, device, device.slope.stream, at, freshness, received_at)

@@ -10,8 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis, Signal
+from hub.clock import is_sane
 from hub.config.policy import TrapPolicy
 from hub.config.shapes import Device
+from hub.detect import flapping
+from hub.detect.flapping import FLAPPING, Bounce, Flap
 from hub.model import Act, Event, EventKind, Freshness
 
 REARMED_AFTER: Millis = 600_000
@@ -31,6 +34,8 @@ class TrapState(Struct, frozen=True):
     last_word: Millis = 0
     silent_told: bool = False
     armed_since: Millis | None = None
+    flap: Flap = flapping.NONE
+    """How often it has sprung again without a person's word."""
 
 
 def step(
@@ -63,7 +68,7 @@ def step(
         return state, []
     if state.state == "sprung":
         return _still_sprung(state, device, at, freshness, received_at)
-    state = TrapState(state="sprung", since=at, last_word=received_at)
+    state = TrapState(state="sprung", since=at, last_word=received_at, flap=state.flap)
     return state, [_event(EventKind.TRAP_SPRUNG, device, at, received_at, freshness=freshness)]
 
 
@@ -81,6 +86,10 @@ def tick(
 
     A sensor that speaks every 6 h is not silent after 3: one and a half of its heartbeats are waited for.
     """
+    if flapping.is_steady(state.flap, 0, now):
+        return replace(state, flap=flapping.NONE), [flapping.steady_event(device, "trap", now)]
+    if state.state == "sprung" and not _can_be(state.last_word, now):
+        return replace(state, last_word=now), []  # noted by a wrong clock: waited for from now on
     quiet = now - state.last_word
     if state.state != "sprung" or state.silent_told or quiet < max(policy.silent_after, heartbeat * 3 // 2):
         return state, []
@@ -104,8 +113,12 @@ def act(state: TrapState, device: Device, act: Act, now: Millis) -> tuple[TrapSt
     older = state.state == "sprung" and act.at < state.since <= now
     if state.state == after or older:
         return state, []
-    state = TrapState(state=after, since=act.at, last_word=state.last_word)
+    state = TrapState(state=after, since=act.at, last_word=state.last_word, flap=state.flap)
     return state, [_event(EventKind.TRAP_RESET, device, act.at, now, level=after, detail=act.who)]
+
+
+def _can_be(at: Millis, now: Millis) -> bool:
+    return at <= now + AHEAD_ALLOWED and (is_sane(at) or not is_sane(now))
 
 
 def _word(device: Device, signal: Signal) -> str:
@@ -120,15 +133,20 @@ def _word(device: Device, signal: Signal) -> str:
 def _still_sprung(
     state: TrapState, device: Device, at: Millis, freshness: Freshness, received_at: Millis
 ) -> tuple[TrapState, list[Event]]:
-    """A heartbeat that repeats the state is no new catch; a trap set again in between has a new one."""
+    """A heartbeat that repeats the state is no new catch; a trap set again in between has a new one.
+
+    What springs again for the third time in a day, and nobody has said a word, is a switch that flaps.
+    """
     armed_since = state.armed_since
     if armed_since is None or at <= armed_since:
         return state, []
     if at - armed_since < REARMED_AFTER:
         return replace(state, armed_since=None), []
-    state = TrapState(state="sprung", since=at, last_word=received_at)
-    event = _event(EventKind.TRAP_SPRUNG, device, at, received_at, freshness=freshness, detail="again")
-    return state, [event]
+    flap, bounce, events = flapping.flap_of(device, state.flap, "trap", received_at)
+    state = TrapState(state="sprung", since=at, last_word=received_at, flap=flap)
+    detail = "again" if bounce is Bounce.PLAIN else FLAPPING
+    sprung = _event(EventKind.TRAP_SPRUNG, device, at, received_at, freshness=freshness, detail=detail)
+    return state, [*events, sprung]
 
 
 def _event(

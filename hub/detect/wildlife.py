@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis, Signal
+from hub.clock import is_sane
 from hub.config.policy import WildlifePolicy
 from hub.config.shapes import Device
 from hub.geofence import Geofence
@@ -28,6 +29,7 @@ METRES_PER_DEGREE = 110_500.0
 """No degree of latitude is shorter, and none of longitude but for the cosine of its latitude."""
 
 KEYS_KEPT = 64
+AHEAD_ALLOWED: Millis = 300_000
 
 
 class Incident(Struct, frozen=True):
@@ -131,12 +133,19 @@ def step(
 
 def tick(policy: WildlifePolicy, state: WildlifeState, now: Millis) -> tuple[WildlifeState, list[Event]]:
     """Ends the visits that have been quiet for `quiet_for`, and forgets the signs that came too early."""
+    if not all(_can_be(i.heard_at, now) for i in state.incidents):
+        visits = tuple(i if _can_be(i.heard_at, now) else replace(i, heard_at=now) for i in state.incidents)
+        return replace(state, incidents=visits), []  # noted by a wrong clock: quiet counts from now on
     gone = [i for i in state.incidents if now - i.heard_at >= policy.quiet_for]
     signs = _waiting(policy, state, now)
     if not gone and len(signs) == len(state.signs):
         return state, []
     rest = tuple(i for i in state.incidents if i not in gone)
     return WildlifeState(incidents=rest, signs=signs), [_gone(i, policy, now) for i in gone]
+
+
+def _can_be(at: Millis, now: Millis) -> bool:
+    return at <= now + AHEAD_ALLOWED and (is_sane(at) or not is_sane(now))
 
 
 def _is_sign(signal: Signal) -> bool:
@@ -173,7 +182,7 @@ def _explained(policy: WildlifePolicy, state: WildlifeState, seen: _Sighting) ->
 
 def _waiting(policy: WildlifePolicy, state: WildlifeState, now: Millis) -> tuple[Sign, ...]:
     since = now - policy.confirm_within
-    return tuple(s for s in state.signs if s.received_at >= since)
+    return tuple(s for s in state.signs if since <= s.received_at <= now + AHEAD_ALLOWED)
 
 
 def _join(

@@ -15,7 +15,7 @@ LAST_MS: Millis = (2**63 - 1) // NS_PER_MS - 1
 
 Value = float | int | bool | str
 
-_SPACES = dict.fromkeys((*range(32), 127, 0x85, 0x2028, 0x2029), " ")
+_SPACES = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
 _UNSURE = {**_SPACES, ord("\\"): "/"}
 """Servers disagree on what a backslash before a comma means: it becomes a slash."""
 _MEASUREMENT = str.maketrans({",": "\\,", " ": "\\ "})

@@ -5,26 +5,43 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any, Protocol
 
 from hub.config.settings import Influx
+from hub.wording.values import clean
 
 TIMEOUT_S = 10.0
+ASKED = 200
+"""What a query is answered with."""
+WRITTEN = 204
+"""The one answer that says so. A 200 comes from a log-in page, a proxy, or a server that did not finish."""
 BAD_LINES = (400, 413, 422)
 """What a server answers to lines which it will never take; everything else is worth another try."""
+LONGEST_ANSWER = 64 * 1024
+LONGEST_REASON = 300
+LONGEST_WAIT_S = 600.0
 
 
 class UnavailableError(Exception):
-    """Not now: the server is away, full, or does not let us in. `retry_after` s is the least to wait."""
+    """Not now: the server is away, full, or does not let us in. `retry_after` s is the least to wait.
 
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
-        super().__init__(reason)
+    `slow`: it had the lines and did not answer in time; fewer at once may do.
+    """
+
+    def __init__(self, reason: str, retry_after: float = 0.0, *, slow: bool = False) -> None:
+        super().__init__(clean(reason, LONGEST_REASON))
         self.retry_after = retry_after
+        self.slow = slow
 
 
 class BadLinesError(Exception):
     """Never: at least one of the lines is refused for what it is."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(clean(reason, LONGEST_REASON))
 
 
 class Target(Protocol):
@@ -44,12 +61,29 @@ def _secret(settings: Influx) -> str:
     return settings.token.get_secret_value() if settings.token else ""
 
 
-def _refusal(status: int | None, text: str, retry_after: str | None) -> Exception:
-    said = " ".join(text.split())[:300] or f"HTTP {status}"
-    if status in BAD_LINES:
-        return BadLinesError(said)
-    wait = float(retry_after) if retry_after and retry_after.isdigit() else 0.0
-    return UnavailableError(f"HTTP {status}: {said}", min(wait, 600.0))
+def refusal(status: int | None, text: str, headers: Any) -> Exception:
+    """What an answer other than `WRITTEN` means. `headers` has `get`."""
+    said = f"HTTP {status}: {text}" if text.strip() else f"HTTP {status}"
+    return BadLinesError(said) if status in BAD_LINES else UnavailableError(said, seconds_to_wait(headers))
+
+
+def seconds_to_wait(headers: Any) -> float:
+    """`Retry-After`, in seconds or as a date beside the server's own `Date`; 0 where it says nothing."""
+    said = str(headers.get("Retry-After") or "").strip()
+    if said.isascii() and said.isdecimal():
+        return min(float(said[:9]), LONGEST_WAIT_S)
+    until, now = _date(said), _date(str(headers.get("Date") or ""))
+    if until is None or now is None:
+        return 0.0
+    return min(max((until - now).total_seconds(), 0.0), LONGEST_WAIT_S)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return found if found.tzinfo else None
 
 
 class Version1:
@@ -59,6 +93,7 @@ class Version1:
         self._base = settings.url.rstrip("/")
         if urllib.parse.urlsplit(self._base).scheme not in ("http", "https"):
             raise ValueError("influx.url begins with http:// or https://")
+        self._open = urllib.request.build_opener(_NoRedirect).open
         self._database = settings.bucket
         self._headers = {"Content-Type": "text/plain; charset=utf-8"}
         if settings.username:
@@ -83,19 +118,36 @@ class Version1:
         """Keeps no connection open."""
 
     def _post(self, path: str, body: bytes, *, form: bool = False) -> None:
-        headers = dict(self._headers)
+        said = dict(self._headers)
         if form:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        request = urllib.request.Request(self._base + path, body, headers)  # noqa: S310 (scheme checked above)
+            said["Content-Type"] = "application/x-www-form-urlencoded"
+        request = urllib.request.Request(self._base + path, body, said)  # noqa: S310 (scheme checked above)
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-                answer.read()
+            with self._open(request, timeout=TIMEOUT_S) as answer:
+                status, headers, text = answer.status, answer.headers, _as_much_as_came(answer)
         except urllib.error.HTTPError as error:
             with error:
-                text = error.read().decode("utf-8", "replace")
-            raise _refusal(error.code, _message(text, "error"), error.headers.get("Retry-After")) from error
+                status, headers, text = error.code, error.headers, _as_much_as_came(error)
         except (OSError, HTTPException) as error:
-            raise UnavailableError(f"{self._base}: {getattr(error, 'reason', error)}") from error
+            why = getattr(error, "reason", error)
+            raise UnavailableError(f"{self._base}: {why}", slow=isinstance(error, TimeoutError)) from error
+        if status != WRITTEN and not (form and status == ASKED):
+            raise refusal(status, _message(text, "error"), headers)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A write that is sent elsewhere would arrive there as a GET without its lines."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _as_much_as_came(answer: Any) -> str:
+    """The body of an answer, which the server may have cut off: what it means stands in the status."""
+    try:
+        return str(answer.read(LONGEST_ANSWER), "utf-8", "replace")
+    except (OSError, HTTPException):
+        return ""
 
 
 class Version2:
@@ -108,7 +160,9 @@ class Version2:
         from influxdb_client.rest import ApiException  # noqa: PLC0415
 
         secret = _secret(settings)
-        self._unreachable: tuple[type[Exception], ...] = (urllib3.exceptions.HTTPError, OSError)
+        # ValueError: the client decodes what the server says as UTF-8, whatever it is.
+        self._unreachable: tuple[type[Exception], ...] = (urllib3.exceptions.HTTPError, OSError, ValueError)
+        self._slow: type[Exception] = urllib3.exceptions.ReadTimeoutError
         self._refused: type[Exception] = ApiException
         self._bucket = settings.bucket
         self._url = settings.url
@@ -125,11 +179,12 @@ class Version2:
             self._writer.write(self._bucket, record="\n".join(lines), write_precision="ns")
         except self._refused as error:
             status, body = getattr(error, "status", None), getattr(error, "body", None)
-            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or error)
-            headers = getattr(error, "headers", None) or {}
-            raise _refusal(status, _message(text, "message"), headers.get("Retry-After")) from error
+            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
+            raise refusal(status, _message(text, "message"), getattr(error, "headers", None) or {}) from error
         except self._unreachable as error:
-            raise UnavailableError(f"{self._url}: {error}") from error
+            raise UnavailableError(f"{self._url}: {error}", slow=isinstance(error, self._slow)) from error
+        if (status := self._client.api_client.last_response.status) != WRITTEN:
+            raise UnavailableError(f"{self._url}: HTTP {status} is no word of InfluxDB that it has written")
 
     def close(self) -> None:
         self._writer.close()
@@ -138,7 +193,7 @@ class Version2:
 
 def _message(text: str, key: str) -> str:
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = json.loads(text[:LONGEST_ANSWER])
+    except (ValueError, RecursionError):
         return text
     return str(found.get(key, text)) if isinstance(found, dict) else text

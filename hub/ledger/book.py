@@ -2,30 +2,43 @@
 
 import asyncio
 import functools
+import logging
+import os
 import sqlite3
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, BinaryIO, TextIO, TypeVar
 
 from msgspec.structs import replace
 
 from devices.frame import Millis
-from hub.clock import monotonic
+from hub.clock import Step, monotonic
 from hub.config.settings import LedgerSettings
-from hub.ledger import opening, rows, shedding
-from hub.ledger.opening import explained
+from hub.ledger import ballast, moving, opening, rescue, rows, shedding
+from hub.ledger.opening import FullError, LockedError, explained
 from hub.ledger.reads import Reader
 from hub.ledger.window import FRESH, WINDOW, Window
 from hub.model import Act, Command, Notification, Outcome, Verdict
 
+log = logging.getLogger("naruko.ledger")
+
 T = TypeVar("T")
+
+WAL_INDEX = struct.Struct("=14xHI76xI")
+WAL_INDEX_BYTES = WAL_INDEX.size
+"""SQLite's WAL-index, walformat.html 2.1: page size, frames in the log, and at byte 96 the frames copied."""
 
 RESTART_ABOVE_BYTES = 64 * 1024 * 1024
 """A write-ahead log of this size is emptied with the writer held; below, it is copied beside the writer."""
 
 
 QUICK_COMMIT_S = 0.002
+
+LOCKED_AT_MOST_S = 10.0
+"""Another program that writes for longer than this has stopped the hub."""
+LOCKED_AGAIN_S = 0.02
 
 
 class Ledger(Reader):
@@ -45,8 +58,16 @@ class Ledger(Reader):
         self.path = path
         self.settings = settings
         self.lock = asyncio.Lock()
+        self.restored: rescue.Restored | None = None
+        """It was damaged, and what was done."""
+        self.short_of_room = False
+        """The disk was full, and the ballast has been given up. Until there is room for it again."""
         self._writer = writer
         self._held = held
+        self._index: BinaryIO | None = None
+        """The file `-shm`, held until the connections are closed: to close any handle of a file drops every
+        lock that this process has on it (POSIX), and the next program to open the ledger would cut the file
+        off under SQLite, which ends this one with SIGBUS."""
         with explained(path):
             read, bulk = (opening.connect(path), opening.connect(path)) if path else (writer, writer)
             super().__init__(read, bulk)
@@ -61,18 +82,26 @@ class Ledger(Reader):
         self._tickets = 0
         self._written = 0
         self._data_version = 0
+        self._moved: dict[str, Millis] = {}
+        """When the notifications that `store_moved` has moved are now said to have been decided."""
         self._commit_s = 1.0
         """How long commits have taken lately, the newest counting for a quarter. Slow until shown quick."""
 
     @classmethod
     def open(cls, path: Path, settings: LedgerSettings) -> "Ledger":
-        """The hub's ledger: made or migrated where needed, probed, and held against a second hub."""
+        """The hub's ledger: made or migrated where needed, probed, and held against a second hub.
+
+        A damaged one is kept aside, and the last good backup opened: `restored` says so.
+        """
         held = opening.lock_out_others(path)
         try:
-            ledger = cls(path, settings, opening.prepare(path), held)
+            writer, restored = rescue.open_or_restore(path, settings)
+            writer.execute("PRAGMA busy_timeout = 0")  # the event loop does not wait for other programs
+            ledger = cls(path, settings, writer, held)
         except BaseException:
             held.close()
             raise
+        ledger.restored = restored
         ledger.known([])
         return ledger
 
@@ -94,6 +123,8 @@ class Ledger(Reader):
         for connection in {self._read, self._bulk} - {self._writer}:
             connection.close()
         self._writer.close()
+        if self._index:
+            self._index.close()
         if self._held:
             self._held.close()
 
@@ -175,13 +206,65 @@ class Ledger(Reader):
     async def store(self, outcome: Outcome) -> None:
         """One transaction with all of `outcome`; returns when it is on the disk."""
         async with self.lock:
+            await self.write(outcome)
+
+    async def write(self, outcome: Outcome) -> None:
+        """`insert` and `commit_off_loop` under `lock`, tried again where that helps.
+
+        While another program writes it is waited for beside the event loop; where the disk is full the
+        ballast is given up. LedgerError: that did not help, and nothing of `outcome` is written.
+        """
+
+        async def once() -> None:
             self.insert(outcome)
             await self.commit_off_loop()
+
+        await self._tried(once)
+
+    async def _tried(self, work: Callable[[], Awaitable[T]]) -> T:
+        until = monotonic() + LOCKED_AT_MOST_S
+        while True:
+            try:
+                return await work()
+            except LockedError:
+                if monotonic() > until:
+                    raise
+                await asyncio.sleep(LOCKED_AGAIN_S)
+            except FullError:
+                if not self.make_room():
+                    raise
+
+    async def store_moved(
+        self,
+        outcome: Outcome,
+        step: Step,
+        notification: Callable[[Notification, Step], Notification],
+        command: Callable[[Command, Step], Command],
+    ) -> None:
+        """Under `lock`: one transaction with `outcome`, and with what waits to be sent moved by `step`.
+
+        The disk is waited for in place, so that nobody sees the rows before the caller has gone on.
+        """
+
+        async def once() -> None:
+            self.insert(outcome)
+            with explained(self.path):
+                try:
+                    moved = moving.move_outboxes(self._writer, step, notification, command)
+                except BaseException:
+                    self.rollback()
+                    raise
+            self.commit()
+            self._moved |= moved
+
+        await self._tried(once)
 
     # --- small writes, many in one transaction --------------------------------------------------
 
     async def update_notification(self, notification: Notification) -> None:
         """Writes down what became of it. Returns when that is on the disk."""
+        if decided_at := self._moved.get(notification.id):
+            notification = moving.caught_up(notification, decided_at)
         await self._write(
             "UPDATE notification SET waiting = ?, next_at = ?, body = ? WHERE id = ?",
             rows.waits(notification),
@@ -212,8 +295,7 @@ class Ledger(Reader):
         ticket = self._queue(statement, *values)
         async with self.lock:
             if self._written < ticket:
-                self.insert(Outcome())
-                await self.commit_off_loop()
+                await self.write(Outcome())
 
     def _queue(self, statement: str, *values: Any) -> int:
         """For the next transaction, whatever that is. Returns the ticket that is called by `_written`."""
@@ -247,6 +329,19 @@ class Ledger(Reader):
         except FileNotFoundError:
             return 0
 
+    def uncopied_bytes(self) -> int:
+        """What of the log is not yet in the file. The log itself keeps its size: it begins anew in place."""
+        try:
+            if self._index is None:
+                self._index = Path(f"{self.path}-shm").open("rb")  # noqa: SIM115 (held: see `_index`)
+            header = os.pread(self._index.fileno(), WAL_INDEX_BYTES, 0)
+        except FileNotFoundError:
+            return 0
+        if len(header) < WAL_INDEX_BYTES:
+            return 0
+        page, frames, copied = WAL_INDEX.unpack(header)
+        return int((frames - copied) * page)
+
     def checkpoint(self) -> tuple[int, int]:
         """Copies the write-ahead log into the file, beside the writer: (pages in the log, pages copied)."""
         return self._checkpoint("PASSIVE")
@@ -255,7 +350,7 @@ class Ledger(Reader):
         """`checkpoint` in a thread; a log which has grown too long is begun anew with the writer held."""
         if self.path is None:
             return
-        await self._in_thread(self.checkpoint)
+        await self._tried(lambda: self._in_thread(self.checkpoint))
         if self.wal_bytes() > RESTART_ABOVE_BYTES:
             async with self.lock:
                 await self._in_thread(lambda: self._checkpoint("TRUNCATE"))
@@ -270,25 +365,60 @@ class Ledger(Reader):
                 connection.close()
         return log, copied
 
-    async def shed(self, now: Millis) -> shedding.Shed:
-        """Lets go of what is older than its time, or too much for the disk: see `hub.ledger.shedding`."""
+    def make_room(self) -> bool:
+        """Gives up the ballast. False: there was none."""
+        if self.path is None or not ballast.let_go(self.path):
+            return False
+        if not self.short_of_room:
+            log.error("the disk is full: the ballast was given up, old rows go to make room; free the disk")
+        self.short_of_room = True
+        return True
+
+    def hold_ballast(self) -> None:
+        """Makes the ballast where there is room for it."""
+        if not self.path or not self.settings.ballast_mb:
+            return
+        if ballast.hold(self.path, self.settings.ballast_mb):
+            if self.short_of_room:
+                log.info("the disk has room again")
+            self.short_of_room = False
+        elif opening.free_bytes(self.path) < self.settings.ballast_mb * ballast.MEGABYTE:
+            self.short_of_room = True
+
+    def pages(self) -> tuple[int, int]:
+        """(bytes in use, bytes of empty pages) of the file."""
+        with explained(self.path):
+            size, used = shedding.file_bytes(self._read)
+        return used, size - used
+
+    async def shed(self, now: Millis, limit_mb: int | None = None, *, by_age: bool = True) -> shedding.Shed:
+        """Lets go of what is older than its time, or too much for the disk: see `hub.ledger.shedding`.
+
+        `limit_mb` stands in for the one of the settings.
+        """
+        settings = self.settings
+        if limit_mb is not None:
+            settings = settings.model_copy(update={"limit_mb": limit_mb})
         total = gone = shedding.Shed()
         while True:
+            slice_ = functools.partial(self._shed_slice, settings, now, gone, by_age=by_age)
             async with self.lock:
-                gone = await self._in_thread(functools.partial(self._shed_slice, now, gone))
+                gone = await self._tried(functools.partial(self._in_thread, slice_))
             total = replace(total + gone, more=gone.more)
             if not gone.more:
                 break
         while True:
             async with self.lock:
-                if not await self._in_thread(self._give_back):
+                if not await self._tried(lambda: self._in_thread(self._give_back)):
                     return total
 
-    def _shed_slice(self, now: Millis, last: shedding.Shed) -> shedding.Shed:
+    def _shed_slice(
+        self, settings: LedgerSettings, now: Millis, last: shedding.Shed, *, by_age: bool
+    ) -> shedding.Shed:
         with explained(self.path):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
-                gone = shedding.shed_slice(self._writer, self.settings, now, last)
+                gone = shedding.shed_slice(self._writer, settings, now, last, by_age=by_age)
                 self._writer.execute("COMMIT")
             except BaseException:
                 self.rollback()

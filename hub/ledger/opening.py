@@ -1,10 +1,11 @@
 """How a ledger is opened: connections, migrations, and what is refused with words that say what to do."""
 
+import errno
 import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -18,13 +19,66 @@ class LedgerError(Exception):
     """The ledger cannot be opened or written. The text says what to do; the command line exits with 5."""
 
 
+class DiskError(LedgerError):
+    """The place of the ledger is at fault, not who uses it: read-only, broken, or one of these three."""
+
+
+class FullError(DiskError):
+    """No room. Nothing of the transaction was written; with room it may be tried again."""
+
+
+class DamagedError(DiskError):
+    """The file is no longer what SQLite wrote."""
+
+
+class LockedError(DiskError):
+    """Another program writes. Nothing of the transaction was written; it may be tried again."""
+
+
+DISK_ERRORS = (errno.EROFS, errno.ENOSPC, errno.EIO)
+NO_ROOM_TOO = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+NO_ROOM_BELOW = 64 * 1024
+"""A failed write on a disk with so little room failed for want of it, whatever name SQLite gives it."""
+
+
 @contextmanager
 def explained(path: Path | None) -> Iterator[None]:
     """Turns what SQLite says into a `LedgerError` that an operator can act on."""
     try:
         yield
     except sqlite3.Error as error:
-        raise LedgerError(f"ledger {path or 'in memory'}: {error}; {_advice(str(error))}") from error
+        raise as_ledger_error(path, error) from error
+
+
+def as_ledger_error(path: Path | None, error: sqlite3.Error) -> DiskError:
+    """What SQLite says, by what can be done about it."""
+    text = str(error)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    kind = DiskError
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "malformed" in text:
+        kind = DamagedError
+    elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        kind = LockedError
+    elif code == sqlite3.SQLITE_FULL or (code in NO_ROOM_TOO and path and free_bytes(path) < NO_ROOM_BELOW):
+        kind, text = FullError, text if "full" in text else f"{text}: the disk is full"
+    return kind(f"ledger {path or 'in memory'}: {text}; {_advice(text)}")
+
+
+def trouble_of(error: BaseException, path: Path | None) -> LedgerError | None:
+    """The trouble with the ledger that is behind an error or a group of them, None where there is none."""
+    if isinstance(error, LedgerError):
+        return error
+    if isinstance(error, sqlite3.Error):
+        return as_ledger_error(path, error)
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for one in error.exceptions if (found := trouble_of(one, path))), None)
+    return None
+
+
+def free_bytes(path: Path) -> int:
+    """What this user may still write beside `path`."""
+    found = os.statvfs(path.parent)
+    return found.f_bavail * found.f_frsize
 
 
 def _advice(text: str) -> str:
@@ -37,7 +91,8 @@ def _advice(text: str) -> str:
     if "malformed" in text or "not a database" in text or "corrupt" in text:
         return (
             "the file is damaged. Stop the hub, move the file aside (`sqlite3 OLD .recover | sqlite3 NEW` "
-            "rescues what is readable) and start again; without it the hub begins with an empty ledger"
+            "rescues what is readable) and start again: the hub goes on from its last good backup, and where "
+            "there is none with an empty ledger. With ledger.on_corrupt: restore it does so itself"
         )
     return "see the log"
 
@@ -112,7 +167,7 @@ def _refuse_unwritable(path: Path) -> None:
         raise LedgerError(f"ledger {path}: there is no folder {folder}; make it, or change ledger.path")
     for place in (path, folder):
         if place.exists() and not os.access(place, os.W_OK):
-            raise LedgerError(
+            raise DiskError(
                 f"ledger {path}: {place} is read-only for this user; the folder and the file must be "
                 "writable for the user who runs the hub"
             )
@@ -142,7 +197,8 @@ def lock_out_others(path: Path) -> TextIO:
     try:
         holder = Path(f"{path}.lock").open("a+", encoding="ascii")  # noqa: SIM115 (held until the hub ends)
     except OSError as error:
-        raise LedgerError(f"ledger {path}: {error}; choose a folder that the hub may write to") from error
+        kind = DiskError if error.errno in DISK_ERRORS else LedgerError
+        raise kind(f"ledger {path}: {error}; choose a folder that the hub may write to") from error
     try:
         fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -151,6 +207,6 @@ def lock_out_others(path: Path) -> TextIO:
         holder.close()
         raise LedgerError(f"ledger {path}: another hub (process {pid}) works on it; stop that one") from error
     holder.truncate(0)
-    holder.write(f"{os.getpid()}\n")
-    holder.flush()
+    with suppress(OSError):  # a full disk: the lock holds without the number
+        os.write(holder.fileno(), f"{os.getpid()}\n".encode())
     return holder

@@ -5,8 +5,10 @@ import threading
 from collections.abc import Iterator
 
 import msgspec
+from msgspec import Struct
 
 from devices.frame import Millis
+from hub.clock import EARLIEST_SANE
 from hub.ledger.rows import AlertChange, Names
 from hub.ledger.window import WINDOW
 from hub.model import (
@@ -20,8 +22,16 @@ from hub.model import (
     Notification,
     Reading,
     Receipt,
+    Status,
     Verdict,
 )
+
+NEWEST = 500
+NEWEST_OF_A_DAY = 20_000
+NOT_DELIVERED = frozenset({Status.FAILED, Status.EXPIRED})
+OVERTAKEN = "overtaken"
+KEPT_AT_MOST: Millis = 86_400_000
+"""The longest that a notification is kept for."""
 
 CLOCK_STEPS: Millis = 60_000
 """The hub's clock may have been set back by so much within the messages that `messages_since` looks for."""
@@ -32,6 +42,35 @@ _change = msgspec.json.Decoder(AlertChange).decode
 _command = msgspec.json.Decoder(Command).decode
 _event = msgspec.json.Decoder(Event).decode
 _notification = msgspec.json.Decoder(Notification).decode
+
+
+class Address(Struct, frozen=True):
+    """What waits for one channel of one person: how many, since when; `untried`: the oldest never tried."""
+
+    person: str
+    channel: int
+    kind: str
+    waiting: int
+    oldest: Millis
+    untried: Millis | None
+    tried: bool
+    """Something that waits has been tried and was not delivered."""
+
+
+class _Row(Struct, frozen=True):
+    """Of a notification what the hub's own health is judged by."""
+
+    recipient: str
+    channel: int
+    channel_kind: str
+    created_at: Millis
+    attempts: int
+    status: Status
+    finished_at: Millis | None
+    error: str
+
+
+_row = msgspec.json.Decoder(_Row).decode
 
 
 class Reader:
@@ -84,6 +123,12 @@ class Reader:
         )
         return [number for (number,) in rows]
 
+    def newest_message_at(self) -> Millis | None:
+        """When the last message came that was noted by a clock that had been set; None: there is none."""
+        newest = "SELECT received_at FROM message WHERE received_at >= ? ORDER BY id DESC LIMIT 1"
+        found = self._read.execute(newest, (EARLIEST_SANE,)).fetchone()
+        return int(found[0]) if found else None
+
     # --- outboxes -----------------------------------------------------------------------------
 
     def pending_notifications(self, now: Millis, limit: int) -> list[Notification]:
@@ -95,10 +140,77 @@ class Reader:
         )
         return [_notification(body) for (body,) in rows]
 
+    def notifications_after(self, last: int = 0) -> tuple[int, list[Notification]]:
+        """Those that wait and were written after number `last`, due or not; and what to ask with next."""
+        newest = int(self._read.execute("SELECT coalesce(max(seq), 0) FROM notification").fetchone()[0])
+        by = "NOT INDEXED" if last else "INDEXED BY notification_waiting"
+        rows = self._read.execute(
+            f"SELECT body FROM notification {by} "  # noqa: S608 (one of two words of ours)
+            "WHERE waiting = 1 AND seq > ? AND seq <= ? ORDER BY seq",
+            (last, newest),
+        )
+        return newest, [_notification(body) for (body,) in rows]
+
     def next_notification_at(self) -> Millis | None:
         """When the next one is due, None where none waits."""
         found = self._read.execute("SELECT min(next_at) FROM notification WHERE waiting = 1").fetchone()[0]
         return None if found is None else int(found)
+
+    def waiting_by_address(self, limit: int = 5_000) -> list[Address]:
+        """What has not been delivered yet, of the oldest `limit`. May run in a thread."""
+        with self._bulk_lock:
+            rows = self._bulk.execute(
+                "SELECT body FROM notification INDEXED BY notification_waiting "
+                "WHERE waiting = 1 ORDER BY seq LIMIT ?",
+                (limit,),
+            ).fetchall()
+        by_address: dict[tuple[str, int, str], list[_Row]] = {}
+        for (body,) in rows:
+            row = _row(body)
+            by_address.setdefault((row.recipient, row.channel, row.channel_kind), []).append(row)
+        return [
+            Address(
+                *address,
+                waiting=len(found),
+                oldest=min(row.created_at for row in found),
+                untried=min((row.created_at for row in found if not row.attempts), default=None),
+                tried=any(row.attempts for row in found),
+            )
+            for address, found in by_address.items()
+        ]
+
+    def last_sent(self) -> dict[str, Millis]:
+        """When each kind of channel last delivered, of the newest that are finished. May run in a thread."""
+        with self._bulk_lock:
+            rows = self._bulk.execute(
+                "SELECT body FROM notification WHERE waiting = 0 ORDER BY seq DESC LIMIT ?", (NEWEST,)
+            ).fetchall()
+        found: dict[str, Millis] = {}
+        for (body,) in rows:
+            row = _row(body)
+            if row.status is Status.SENT and row.finished_at is not None:
+                found[row.channel_kind] = max(row.finished_at, found.get(row.channel_kind, 0))
+        return found
+
+    def outbox_since(self, since: Millis) -> tuple[dict[tuple[str, int, str], int], int]:
+        """((person, channel, kind) -> notifications given up since then, how many were held). May run in a
+        thread. One that a later message of its alert has overtaken is not among those given up.
+        """
+        with self._bulk_lock:
+            rows = self._bulk.execute(
+                "SELECT created_at, body FROM notification ORDER BY seq DESC LIMIT ?", (NEWEST_OF_A_DAY,)
+            ).fetchall()
+        found: dict[tuple[str, int, str], int] = {}
+        held = 0
+        for created_at, body in rows:
+            if created_at < since - KEPT_AT_MOST:
+                break
+            row = _row(body)
+            held += row.status is Status.HELD and created_at >= since
+            if row.status in NOT_DELIVERED and (row.finished_at or 0) >= since and OVERTAKEN not in row.error:
+                address = (row.recipient, row.channel, row.channel_kind)
+                found[address] = found.get(address, 0) + 1
+        return found, held
 
     def pending_commands(self, now: Millis) -> list[Command]:
         """Those decided by `now` and not yet handed to the broker, oldest first; some may have expired."""
@@ -131,6 +243,14 @@ class Reader:
                 (cursor, limit),
             ).fetchall()
         return (rows[-1][-1] if rows else cursor), [self._reading(row) for row in rows]
+
+    def oldest_after(self, cursor: int) -> Millis | None:
+        """When the reading came that is next behind the cursor, None where none is. May run in a thread."""
+        with self._bulk_lock:
+            row = self._bulk.execute(
+                "SELECT received_at FROM reading WHERE id > ? ORDER BY id LIMIT 1", (cursor,)
+            ).fetchone()
+        return int(row[0]) if row else None
 
     def alert_changes_after(self, cursor: int, limit: int) -> tuple[int, list[AlertChange]]:
         """As `readings_after`, for the life of alerts."""
@@ -175,6 +295,11 @@ class Reader:
 
     def notifications_of(self, alert_id: str) -> list[Notification]:
         rows = self._read.execute("SELECT body FROM notification WHERE alert = ? ORDER BY seq", (alert_id,))
+        return [_notification(body) for (body,) in rows]
+
+    def summaries(self) -> list[Notification]:
+        """What summed up the storms: it belongs to no one alert."""
+        rows = self._read.execute("SELECT body FROM notification WHERE alert GLOB 'storm-*' ORDER BY seq")
         return [_notification(body) for (body,) in rows]
 
     def quarantined(self, limit: int = 100) -> list[Receipt]:

@@ -104,6 +104,8 @@ def write(connection: sqlite3.Connection, names: Names, outcome: Outcome) -> Non
         _many(connection, NOTIFICATION, ONCE, 7, _notification_values(outcome.notifications))
     if outcome.commands:
         _many(connection, COMMAND, ONCE, 4, _command_values(outcome.commands))
+    for at, number in outcome.shed.items():
+        count(connection, Verdict.SHED, at, number)
     for command, result, at in outcome.commands_done:
         _command_done(connection, command, result, at)
     if outcome.acts_applied:

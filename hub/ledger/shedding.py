@@ -10,6 +10,7 @@ import sqlite3
 from msgspec import Struct
 
 from devices.frame import Millis
+from hub.clock import EARLIEST_SANE
 from hub.config.settings import LedgerSettings
 from hub.ledger.rows import count
 
@@ -24,33 +25,40 @@ they stay in the file for what comes next."""
 INFLUX_CURSOR = "influx"
 FOREVER: Millis = 1 << 62
 
+
 _HISTORY = (
     (
         "event",
-        "SELECT seq FROM (SELECT seq, incident, received_at FROM event ORDER BY seq LIMIT :slice) "
+        "SELECT seq FROM "
+        "(SELECT seq, incident, received_at FROM event WHERE received_at >= :sane ORDER BY seq LIMIT :slice) "
         "WHERE received_at < :before AND incident NOT IN (SELECT incident FROM alert WHERE open = 1) "
         "AND seq < (SELECT max(seq) FROM event)",
     ),
     (
         "notification",
         "SELECT seq FROM "
-        "(SELECT seq, alert, waiting, created_at FROM notification ORDER BY seq LIMIT :slice) "
-        "WHERE waiting = 0 AND created_at < :before AND alert NOT IN (SELECT id FROM alert WHERE open = 1)",
+        "(SELECT seq, alert, waiting, created_at FROM notification "
+        "WHERE created_at >= :sane ORDER BY seq LIMIT :slice) "
+        "WHERE waiting = 0 AND created_at < :before AND alert NOT IN (SELECT id FROM alert WHERE open = 1) "
+        "AND seq < (SELECT max(seq) FROM notification)",
     ),
     (
         "command",
-        "SELECT seq FROM (SELECT seq, waiting, created_at FROM command ORDER BY seq LIMIT :slice) "
+        "SELECT seq FROM "
+        "(SELECT seq, waiting, created_at FROM command WHERE created_at >= :sane ORDER BY seq LIMIT :slice) "
         "WHERE waiting = 0 AND created_at < :before",
     ),
     (
         "alert_change",
-        "SELECT seq FROM (SELECT seq, alert, at FROM alert_change ORDER BY seq LIMIT :slice) "
+        "SELECT seq FROM "
+        "(SELECT seq, alert, at FROM alert_change WHERE at >= :sane ORDER BY seq LIMIT :slice) "
         "WHERE at < :before AND alert NOT IN (SELECT id FROM alert WHERE open = 1) "
         "AND seq < (SELECT max(seq) FROM alert_change)",
     ),
     (
         "alert",
-        "SELECT seq FROM (SELECT seq, id, open, updated_at FROM alert ORDER BY seq LIMIT :slice) "
+        "SELECT seq FROM "
+        "(SELECT seq, id, open, updated_at FROM alert WHERE updated_at >= :sane ORDER BY seq LIMIT :slice) "
         "WHERE open = 0 AND updated_at < :before "
         "AND id NOT IN (SELECT alert FROM notification WHERE waiting = 1)",
     ),
@@ -83,13 +91,17 @@ class Shed(Struct, frozen=True):
         )
 
 
-def shed_slice(connection: sqlite3.Connection, settings: LedgerSettings, now: Millis, last: Shed) -> Shed:
+def shed_slice(
+    connection: sqlite3.Connection, settings: LedgerSettings, now: Millis, last: Shed, *, by_age: bool = True
+) -> Shed:
     """One slice within the open transaction: by age, then by size. `last` is what the slice before gave."""
-    aged = (
-        _messages(connection, now - settings.keep_messages, now)
-        + _readings(connection, now - settings.keep_readings, now)
-        + _history(connection, now - settings.keep_readings)
-    )
+    aged = Shed()
+    if by_age:
+        aged = (
+            _messages(connection, now - settings.keep_messages, now)
+            + _readings(connection, now - settings.keep_readings, now)
+            + _history(connection, now - settings.keep_readings)
+        )
     if aged.more:
         return aged
     limit = settings.limit_mb * 1024 * 1024
@@ -131,13 +143,16 @@ def _messages(connection: sqlite3.Connection, before: Millis, now: Millis) -> Sh
     """The newest row stays, so that ids are never given twice."""
     chosen = (
         "SELECT id FROM (SELECT id, received_at FROM message ORDER BY id LIMIT ?) "
-        "WHERE received_at < ? AND id < (SELECT max(id) FROM message)"
+        "WHERE received_at < ? AND id < (SELECT max(id) FROM message) "
+        "AND (received_at >= ? OR id < (SELECT CASE WHEN received_at < ? THEN id ELSE 0 END "
+        "FROM message WHERE received_at >= ? ORDER BY id LIMIT 1))"
     )
+    values = (SLICE, before, *_set_clock(before))
     bad = connection.execute(
         f"SELECT count(*) FROM message WHERE quarantined = 1 AND id IN ({chosen})",  # noqa: S608
-        (SLICE, before),
+        values,
     ).fetchone()[0]
-    deleted = connection.execute(f"DELETE FROM message WHERE id IN ({chosen})", (SLICE, before)).rowcount  # noqa: S608
+    deleted = connection.execute(f"DELETE FROM message WHERE id IN ({chosen})", values).rowcount  # noqa: S608
     if bad:
         count(connection, "quarantined_gone", now, bad)
     return Shed(messages=deleted, more=deleted == SLICE)
@@ -147,19 +162,28 @@ def _readings(connection: sqlite3.Connection, before: Millis, now: Millis) -> Sh
     """In order of arrival, which is also the order in which they are forwarded."""
     chosen = (
         "SELECT id FROM (SELECT id, received_at FROM reading ORDER BY id LIMIT ?) "
-        "WHERE received_at < ? AND id < (SELECT max(id) FROM reading)"
+        "WHERE received_at < ? AND id < (SELECT max(id) FROM reading) "
+        "AND (received_at >= ? OR id < (SELECT CASE WHEN received_at < ? THEN id ELSE 0 END "
+        "FROM reading WHERE received_at >= ? ORDER BY id LIMIT 1))"
     )
+    values = (SLICE, before, *_set_clock(before))
     cursor = connection.execute("SELECT value FROM cursor WHERE name = ?", (INFLUX_CURSOR,)).fetchone()
     lost = 0
     if cursor:
         lost = connection.execute(
             f"SELECT count(*) FROM ({chosen}) WHERE id > ?",  # noqa: S608
-            (SLICE, before, int(cursor[0])),
+            (*values, int(cursor[0])),
         ).fetchone()[0]
-    deleted = connection.execute(f"DELETE FROM reading WHERE id IN ({chosen})", (SLICE, before)).rowcount  # noqa: S608
+    deleted = connection.execute(f"DELETE FROM reading WHERE id IN ({chosen})", values).rowcount  # noqa: S608
     if lost:
         count(connection, "unforwarded", now, lost)
     return Shed(readings=deleted, unforwarded=lost, more=deleted == SLICE)
+
+
+def _set_clock(before: Millis) -> tuple[Millis, Millis, Millis]:
+    """What was noted while the clock was not set is as old as the next row that has a time."""
+    sane = 0 if before >= FOREVER else EARLIEST_SANE
+    return sane, before, sane
 
 
 def _history(connection: sqlite3.Connection, before: Millis) -> Shed:
@@ -167,7 +191,8 @@ def _history(connection: sqlite3.Connection, before: Millis) -> Shed:
     more = False
     for table, chosen in _HISTORY:
         statement = f"DELETE FROM {table} WHERE seq IN ({chosen})"  # noqa: S608 (our own names)
-        deleted = connection.execute(statement, {"slice": SLICE, "before": before}).rowcount
+        values = {"slice": SLICE, "before": before, "sane": EARLIEST_SANE}
+        deleted = connection.execute(statement, values).rowcount
         gone += deleted
         more = more or deleted == SLICE
     return Shed(history=gone, more=more)

@@ -4,8 +4,9 @@ Written down as sent after it was sent: a crash repeats a message under the same
 """
 
 import asyncio
+from collections.abc import Callable
 
-from hub.clock import Clock
+from hub.clock import Clock, monotonic
 from hub.config.town import Town
 from hub.notify.desk import Desk, Outbox, Send
 from hub.notify.outbox import Answer
@@ -15,18 +16,25 @@ __all__ = ["ID_HEADER", "LINE_API_ENV", "Answer", "AppriseSender", "Send", "deli
 
 
 async def deliver(
-    outbox: Outbox, town: Town, clock: Clock, wake: asyncio.Event, send: Send | None = None
+    outbox: Outbox,
+    town: Town,
+    clock: Clock,
+    wake: asyncio.Event,
+    send: Send | None = None,
+    *,
+    ticks: Callable[[], float] = monotonic,
 ) -> None:
     """Sends what is pending, for ever. `wake` is set by whoever has put something into the outbox.
 
-    One message at a time goes to one address, and kinds of channels do not wait for each other. Ends by
-    cancellation, or by an error of the ledger.
+    One message at a time goes to one address, and services do not wait for each other. `ticks` is the
+    monotonic clock in seconds: whatever waits here waits by it. Ends by cancellation, or by an error of the
+    ledger.
     """
     if send is None:
         sender = AppriseSender()
         await asyncio.to_thread(sender.load)
         send = sender.send
-    desk = Desk(outbox, town, clock, wake, send)
+    desk = Desk(outbox, town, clock, wake, send, ticks=ticks)
     try:
         async with asyncio.TaskGroup() as both:
             both.create_task(desk.send_due(), name="naruko.notify.send")

@@ -1,4 +1,7 @@
-"""Who is sent to next: the outbox in memory, and the threads that send. Knows no way of sending."""
+"""Who is sent to next: what waits, which services are tried, and the threads that send.
+
+Knows no way of sending. What waits is held in memory; a row stays in the outbox until it is finished.
+"""
 
 import asyncio
 import contextlib
@@ -8,33 +11,47 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis
-from hub.clock import Clock, monotonic
+from hub.clock import Clock, Step, monotonic
 from hub.config.shapes import Person
 from hub.config.town import Town
-from hub.lanes import Lane
-from hub.model import Notification, Status
-from hub.notify.outbox import Answer, give_up, next_of, overtaken, settle
+from hub.lanes import Call, Lane
+from hub.model import Notification, Severity, Status
+from hub.notify import backlog
+from hub.notify.backlog import ALL_CLEARS, Heard, Letter
+from hub.notify.outbox import PAUSES_UNANSWERED, Answer, give_up, settle, unanswered
+from hub.notify.service import Service, service_of
+from hub.notify.services import Services
+from hub.notify.waiting import Address, Queue, Waiting
+from hub.steps import moved_notification
+from hub.wording import format_time
 
 log = logging.getLogger("naruko.notify")
 
 SENDERS = 6
 SENDERS_TO_DOUBTFUL = 2
-"""Threads of one kind of channel: for addresses whose last message went well, and for the others. So a dead
-address takes from the living ones its first attempt at most."""
+"""Threads of one service: for addresses whose last message went well, and for the others. So a dead address
+takes from the living ones its first attempt at most."""
 
-PAGE = 200
 POLL_S = 1.0
-FETCH_SHARE = 0.1
-"""Of the time at most this share goes into reading a long backlog again."""
+SWEEP_S = 30.0
+"""How often what has expired is looked for, also where nothing can be sent."""
+
+LATE_S = 120.0
+"""What has waited so long is late: stale news is left out, and the message says of when it is."""
+
+CALL_LIMIT_S = 120.0
+"""Then an attempt is taken for unanswered and its thread written off: a server that sends a byte now and then
+outlives every time limit of a socket. An honest one needs at most 15 s for each of some seven steps."""
 
 GRACE_S = 2.0
 """At the end, what is under way has so long to be answered. What is not will be repeated."""
 
-Address = tuple[str, int]
-"""Person id and index of the channel: what may be logged of an address."""
+LONGEST_PAUSE: Millis = 2 * PAUSES_UNANSWERED[-1]
+REMEMBERED_ALERTS = 200
 
 Send = Callable[[Person, Notification], Answer]
 """Called in a thread, for one address one at a time."""
@@ -43,40 +60,75 @@ Send = Callable[[Person, Notification], Answer]
 class Outbox(Protocol):
     """What this edge needs of the ledger."""
 
-    def pending_notifications(self, now: Millis, limit: int) -> list[Notification]:
-        """Due by `now`, the most urgent first; also those of status TIMEOUT that are not finished."""
+    def notifications_after(self, last: int = 0) -> tuple[int, list[Notification]]:
+        """Those that wait and were written after number `last`, due or not, and the next number to ask with;
+        also those of status TIMEOUT that are not finished."""
 
     def notifications_of(self, alert_id: str) -> list[Notification]: ...
 
     async def update_notification(self, notification: Notification) -> None: ...
 
 
-class Desk:
-    """What is held of the outbox: waiting by address, under way, and to be written down."""
+class UnderWay(Struct):
+    """One attempt: the letter, what was taken out of the queue for it, and its thread."""
 
-    def __init__(self, outbox: Outbox, town: Town, clock: Clock, wake: asyncio.Event, send: Send) -> None:
+    letter: Letter
+    items: list[Waiting]
+    service: Service
+    lane: Lane[Answer]
+    began: float
+    call: Call | None = None
+
+
+class Desk:
+    """What is held of the outbox: waiting by service and address, under way, and to be written down.
+
+    `ticks` is the monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        town: Town,
+        clock: Clock,
+        wake: asyncio.Event,
+        send: Send,
+        *,
+        ticks: Callable[[], float] = monotonic,
+    ) -> None:
         self.outbox = outbox
         self.town = town
         self.clock = clock
         self.wake = wake
         self.send = send
+        self.ticks = ticks
+        self.last = 0
+        self.aged = True
+        """Whether what is read next may have waited before us."""
+        self.swept = ticks()
         self.held: set[str] = set()
-        self.waiting: dict[Address, list[Notification]] = {}
-        self.under_way: set[Address] = set()
+        self.queues: dict[Service, Queue] = {}
+        self.services = Services()
+        self.under_way: dict[Address, UnderWay] = {}
         self.settled: deque[Notification] = deque()
         self.to_write = asyncio.Event()
-        self.doubtful: set[Address] = set()
-        self.lanes: dict[tuple[str, bool], Lane[Answer]] = {}
-        self.fetch_after = 0.0
+        self.lanes: dict[tuple[Service, bool], Lane[Answer]] = {}
+        self.heard: dict[str, Heard] = {}
         self.broken: BaseException | None = None
+        self.followed = len(clock.followed)
+
+    # --- the tasks ------------------------------------------------------------------------------
 
     async def send_due(self) -> None:
         while True:
             self.wake.clear()
-            put_off = self._fetch()
-            self._start()
+            self._follow()
+            self._sweep()
+            self._fetch()
+            self._abandon()
+            pause = self._start()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(put_off or POLL_S):
+                async with asyncio.timeout(min(pause, POLL_S)):
                     await self.wake.wait()
             if self.broken:
                 raise self.broken
@@ -100,6 +152,19 @@ class Desk:
             for lane in self.lanes.values():
                 lane.close()
 
+    def _follow(self) -> None:
+        """The hub's clock was set, and with it the rows: what is held of them too."""
+        for step in self.clock.followed[self.followed :]:
+            for item in (item for queue in self.queues.values() for item in queue):
+                item.notification = moved_notification(item.notification, step)
+            for attempt in self.under_way.values():
+                attempt.letter = moved_letter(attempt.letter, step)
+                for item in attempt.items:
+                    item.notification = moved_notification(item.notification, step)
+        self.followed = len(self.clock.followed)
+
+    # --- the ledger -----------------------------------------------------------------------------
+
     async def _write(self) -> None:
         """All at once, so that the ledger may put them into one transaction."""
         while self.settled:
@@ -107,92 +172,232 @@ class Desk:
             await asyncio.gather(*map(self.outbox.update_notification, batch))
             for notification in batch:
                 self.settled.popleft()
-                self.held.discard(notification.id)
+                if notification.finished_at is not None:
+                    self.held.discard(notification.id)
 
-    def _fetch(self) -> float:
-        """Reads what is due. Returns for how many seconds that is put off, 0 where it was done."""
-        begun = monotonic()
-        if begun < self.fetch_after:
-            return self.fetch_after - begun
-        for notification in self.outbox.pending_notifications(self.clock.now(), PAGE + len(self.held)):
-            if notification.id not in self.held:
-                self.held.add(notification.id)
-                address = (notification.recipient, notification.channel)
-                self.waiting.setdefault(address, []).append(notification)
-        ended = monotonic()
-        self.fetch_after = ended + (ended - begun) / FETCH_SHARE
-        return 0.0
+    def _fetch(self) -> None:
+        """What is new in the outbox. What was there before us counts as waiting since it was decided."""
+        aged, self.aged = self.aged, False
+        self.last, found = self.outbox.notifications_after(self.last)
+        now, ticks = self.clock.now(), self.ticks()
+        for notification in found:
+            if notification.id in self.held:
+                continue
+            self.held.add(notification.id)
+            due_at = notification.created_at if notification.attempts else notification.next_at
+            age = max(0, now - due_at) / 1000 if aged else 0.0
+            due_in = due_after(notification, now)
+            since = ticks - age + (0.0 if notification.attempts else due_in)
+            self._queue(notification, Waiting(notification, since, ticks + due_in))
 
-    def _start(self) -> None:
-        """Hands to the threads what they can take now, the most urgent first."""
-        ready = [address for address in self.waiting if address not in self.under_way]
-        ready.sort(key=lambda address: -max(n.severity for n in self.waiting[address]))
-        for address in ready:
-            while address in self.waiting and address not in self.under_way:
-                notification = next_of(self.waiting[address])
-                if closed := self._closed(notification):
-                    self._put_aside(address, notification)
-                    self._settle(closed)
-                elif not self._hand_over(address, notification):
-                    break
-
-    def _closed(self, notification: Notification) -> Notification | None:
-        """What needs no attempt any more: too late, overtaken, or nobody there."""
-        now = self.clock.now()
+    def _queue(self, notification: Notification, item: Waiting) -> None:
         person = self.town.people.get(notification.recipient)
         if person is None or notification.channel >= len(person.channels):
             error = "recipient or channel is no longer in the config"
-            return replace(notification, status=Status.FAILED, finished_at=now, error=error)
-        if now >= notification.expires_at:
-            return give_up(notification, now)
-        if notification.attempts and overtaken(
-            notification, self.outbox.notifications_of(notification.alert_id)
-        ):
-            return give_up(notification, now, "overtaken by a later message of this alert")
-        return None
+            now = self.clock.now()
+            self._settle(replace(notification, status=Status.FAILED, finished_at=now, error=error))
+            return
+        service = self._service(person, notification.channel)
+        self.queues.setdefault(service, Queue()).add((person.id, notification.channel), item)
 
-    def _hand_over(self, address: Address, notification: Notification) -> bool:
-        """False where no thread is free for it."""
-        key = (notification.channel_kind, address in self.doubtful)
+    def _service(self, person: Person, channel: int) -> Service:
+        return self.services.known.setdefault((person.id, channel), service_of(person.channels[channel]))
+
+    def _sweep(self) -> None:
+        """What has expired is finished, also where nobody can be reached to send it to."""
+        if self.ticks() - self.swept < SWEEP_S:
+            return
+        self.swept = self.ticks()
+        now = self.clock.now()
+        for queue in self.queues.values():
+            for row in self._drop(queue, lambda row: now >= row.expires_at):
+                self._settle(give_up(row, now))
+
+    def _drop(self, queue: Queue, those: Callable[[Notification], bool]) -> list[Notification]:
+        """Out of the queue, and no longer held."""
+        gone = [item.notification for item in queue if those(item.notification)]
+        for row in gone:
+            queue.take((row.recipient, row.channel), {row.id})
+            self.held.discard(row.id)
+        return gone
+
+    def _settle(self, notification: Notification) -> None:
+        self.settled.append(notification)
+        self.held.add(notification.id)
+        if notification.alert_id in self.heard:
+            self.heard[notification.alert_id].note(notification)
+        self.to_write.set()
+
+    def _heard(self, alert_id: str) -> Heard:
+        """Read once from the ledger, which may hold thousands of rows of one alert, and then kept up."""
+        if alert_id not in self.heard:
+            if len(self.heard) >= REMEMBERED_ALERTS:
+                self.heard.pop(next(iter(self.heard)))
+            heard = Heard(self.outbox.notifications_of(alert_id))
+            for row in self.settled:
+                if row.alert_id == alert_id:
+                    heard.note(row)
+            self.heard[alert_id] = heard
+        return self.heard[alert_id]
+
+    # --- what goes next -------------------------------------------------------------------------
+
+    def _start(self) -> float:
+        """Hands to the threads what they can take now. Returns for how many seconds nothing more can go."""
+        return min((self._start_service(s, queue) for s, queue in self.queues.items()), default=POLL_S)
+
+    def _start_service(self, service: Service, queue: Queue) -> float:
+        """The most urgent first."""
+        if not queue:
+            self.services.caught_up(service)
+            return POLL_S
+        if self.services.is_out(service):
+            return self._probe(service, queue)
+        pauses = [POLL_S]
+        for doubtful in (False, True):
+            lane = self._lane(service, doubtful=doubtful)
+            for address in queue.addresses():
+                if not lane.free:
+                    break
+                if address in self.under_way or self.services.doubts(service, address) is not doubtful:
+                    continue
+                now, urgent = self.ticks(), queue.urgency(address) >= Severity.DANGER
+                if wait := self.services.wait(service, now, urgent=urgent):
+                    pauses.append(wait)  # and longer for those that follow
+                    break
+                if wait := self.services.wait_of_address(address, now, urgent=urgent):
+                    pauses.append(wait)
+                elif letter := self._pick(service, queue, address):
+                    self._hand_over(service, queue, letter, lane, urgent=urgent)
+        return min(pauses)
+
+    def _probe(self, service: Service, queue: Queue) -> float:
+        """One attempt at a service that is out, for an address that has not failed itself where there is one:
+        a few dead phones must not hold up for ever what is urgent for others."""
+        now, urgent = self.ticks(), queue.urgent()
+        lane = self._lane(service, doubtful=True)
+        if wait := self.services.wait(service, now, urgent=urgent):
+            return wait
+        for address in sorted(queue.addresses(), key=self.services.has_failed):
+            if not lane.free or address in self.under_way:
+                continue
+            if self.services.wait_of_address(address, now, urgent=urgent):
+                continue
+            if letter := self._pick(service, queue, address):
+                self._hand_over(service, queue, letter, lane, urgent=urgent)
+                break
+        return POLL_S
+
+    def _lane(self, service: Service, *, doubtful: bool) -> Lane[Answer]:
+        key = (service, doubtful)
         if key not in self.lanes:
-            size = SENDERS_TO_DOUBTFUL if key[1] else SENDERS
-            self.lanes[key] = Lane(f"naruko.notify.{key[0]}", size)
-        lane = self.lanes[key]
-        if not lane.free:
-            return False
-        self._put_aside(address, notification)
-        self.under_way.add(address)
-        person = self.town.people[notification.recipient]
-        lane.submit(partial(self.send, person, notification), partial(self._answered, address, notification))
-        return True
+            size = SENDERS_TO_DOUBTFUL if doubtful else SENDERS
+            self.lanes[key] = Lane(f"naruko.notify.{service.name}", size)
+        return self.lanes[key]
 
-    def _put_aside(self, address: Address, notification: Notification) -> None:
-        left = self.waiting[address]
-        left.remove(notification)
-        if not left:
-            del self.waiting[address]
+    def _pick(self, service: Service, queue: Queue, address: Address) -> Letter | None:
+        """The next message to this address; what needs no attempt any more is finished on the way."""
+        now, ticks = self.clock.now(), self.ticks()
+        for item in list(queue.of(address)):
+            if now >= item.notification.expires_at:
+                self._end(queue, address, give_up(item.notification, now))
+        late = {item.notification.id for item in queue.of(address) if ticks - item.since >= LATE_S}
+        hindered = bool(late) or self.services.hinders(service, address)
+        if hindered:
+            for row, by in backlog.overtaken([item.notification for item in queue.of(address)]):
+                self._end(queue, address, give_up(row, now, f"overtaken by {by.id}"))
+        for item in list(queue.of(address)):
+            row = item.notification
+            if row.reason in ALL_CLEARS and not self._heard(row.alert_id).needs(row):
+                self._end(queue, address, give_up(row, now, "the alarm did not arrive"))
+        ready = [item.notification for item in queue.of(address) if item.ready_at <= ticks]
+        if not ready:
+            return None
+        person = self.town.people[address[0]]
+        return backlog.next_letter(
+            ready,
+            late,
+            lambda row: self._heard(row.alert_id).missed(row) if hindered else 0,
+            lang=person.lang,
+            contact=self.town.site.contact,
+            time=lambda at: format_time(at, now, self.town.zone_info),
+        )
 
-    def _answered(self, address: Address, notification: Notification, answer: Answer | BaseException) -> None:
-        self.under_way.discard(address)
+    def _end(self, queue: Queue, address: Address, row: Notification) -> None:
+        queue.take(address, {row.id})
+        self._settle(row)
+
+    def _hand_over(
+        self, service: Service, queue: Queue, letter: Letter, lane: Lane[Answer], *, urgent: bool
+    ) -> None:
+        address = (letter.row.recipient, letter.row.channel)
+        ids = {letter.row.id, *(row.id for row in letter.covers)}
+        now = self.ticks()
+        attempt = UnderWay(letter, queue.take(address, ids), service, lane, now)
+        self.under_way[address] = attempt
+        self.services.begun(service, address, now, urgent=urgent)
+        person = self.town.people[address[0]]
+        attempt.call = lane.submit(
+            partial(self.send, person, letter.as_sent), partial(self._answered, address)
+        )
+
+    # --- what came of it ------------------------------------------------------------------------
+
+    def _abandon(self) -> None:
+        """Attempts that no server will end."""
+        now = self.ticks()
+        for address, attempt in list(self.under_way.items()):
+            if now - attempt.began > CALL_LIMIT_S and attempt.call and attempt.lane.abandon(attempt.call):
+                reason = f"no answer within {CALL_LIMIT_S:g} s"
+                self._answered(address, Answer(Status.TIMEOUT, reason, of_service=True))
+
+    def _answered(self, address: Address, answer: Answer | BaseException) -> None:
+        self._follow()
+        attempt = self.under_way.pop(address)
         self.wake.set()
         if isinstance(answer, BaseException):
             self.broken = answer
             return
-        self._watch(address, notification, answer)
-        self._settle(settle(notification, answer, self.clock.now()))
+        service, queue = attempt.service, self.queues[attempt.service]
+        self.services.judge(service, address, answer, self.ticks(), len(queue))
+        now = self.clock.now()
+        row = settle(attempt.letter.row, answer, now, service_out=self.services.is_out(service))
+        if row.status is Status.SENT:
+            row = replace(row, title=attempt.letter.as_sent.title, body=attempt.letter.as_sent.body)
+        if row.finished_at is not None and row.status in (Status.SENT, Status.TIMEOUT):
+            told = Status.MERGED if row.status is Status.SENT else Status.TIMEOUT
+            for covered in attempt.letter.covers:
+                error = f"told in the message of {row.id}"
+                self._settle(replace(covered, status=told, finished_at=now, error=error))
+        else:
+            self._put_back(address, queue, attempt, row)
+        self._settle(row)
 
-    def _watch(self, address: Address, notification: Notification, answer: Answer) -> None:
-        """Says once that an address is lost, and once that it is back."""
-        recipient, channel = address
-        name = f"{recipient}, channel {channel} ({notification.channel_kind})"
-        if answer.status is not Status.SENT:
-            if address not in self.doubtful:
-                log.warning("%s: not delivered, will be tried again: %s", name, answer.reason)
-            self.doubtful.add(address)
-        elif address in self.doubtful:
-            log.info("%s: delivers again", name)
-            self.doubtful.discard(address)
+    def _put_back(self, address: Address, queue: Queue, attempt: UnderWay, row: Notification) -> None:
+        """What was not sent waits again, unless it failed for good."""
+        ready_at = self.ticks() + due_after(row, self.clock.now())
+        for item in attempt.items:
+            if item.notification.id == row.id:
+                item.notification = row
+            if item.notification.finished_at is None:
+                item.ready_at = ready_at  # what may have arrived in one list is not told in another
+                queue.add(address, item)
 
-    def _settle(self, notification: Notification) -> None:
-        self.settled.append(notification)
-        self.to_write.set()
+
+def moved_letter(letter: Letter, step: Step) -> Letter:
+    row, as_sent, *covers = (
+        moved_notification(n, step) for n in (letter.row, letter.as_sent, *letter.covers)
+    )
+    return Letter(row, as_sent, tuple(covers))
+
+
+def due_after(notification: Notification, now: Millis) -> float:
+    """Seconds until it may go. A clock that was put back stops nothing.
+
+    What surely did not arrive has no pause of its own: its address and its service have.
+    """
+    if unanswered(notification):
+        return min(max(0, notification.next_at - now), LONGEST_PAUSE) / 1000
+    if notification.attempts:
+        return 0.0
+    return max(0, notification.next_at - max(now, notification.created_at)) / 1000

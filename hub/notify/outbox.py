@@ -20,7 +20,9 @@ UNANSWERED_REPEATS_IN_DANGER = 4
 """A message without an answer may have arrived: repeated so often and no more. From severity DANGER on, twice
 is better than never."""
 
-ENDS = frozenset({Reason.FALLING, Reason.CLEARED, Reason.CANCELLED})
+ENDS = {Reason.FALLING: 1, Reason.CLEARED: 2, Reason.CANCELLED: 2}
+"""What says that it is less, or over; of one moment the greater is the later."""
+
 UNANSWERED = re.compile(r"no answer \((\d+)\)")
 
 
@@ -33,12 +35,17 @@ class Answer(Struct, frozen=True):
 
     status: Status
     reason: str = ""
+    of_service: bool = False
+    """The service itself failed: it was not reached, or gave no answer that is about this address."""
 
 
-def settle(notification: Notification, answer: Answer, now: Millis) -> Notification:
+def settle(
+    notification: Notification, answer: Answer, now: Millis, *, service_out: bool = False
+) -> Notification:
     """The notification after one attempt: finished, or with the time of the next one.
 
-    Status TIMEOUT without `finished_at` is one that may have arrived and is repeated at `next_at`.
+    Status TIMEOUT without `finished_at` is one that may have arrived and is repeated at `next_at`. Where the
+    whole service is out, that this attempt was not answered either does not use up the repeats.
     """
     tried = replace(notification, attempts=notification.attempts + 1)
     if answer.status in (Status.SENT, Status.FAILED):
@@ -52,7 +59,7 @@ def settle(notification: Notification, answer: Answer, now: Millis) -> Notificat
     tried = replace(tried, next_at=now + pause_after(tried))
     dangerous = tried.severity >= Severity.DANGER
     repeats = UNANSWERED_REPEATS_IN_DANGER if dangerous else UNANSWERED_REPEATS
-    if answer.status is Status.TIMEOUT and missing > repeats:
+    if answer.status is Status.TIMEOUT and missing > repeats and not service_out:
         return replace(tried, finished_at=now)
     return give_up(tried, now) if tried.next_at >= tried.expires_at else tried
 
@@ -79,26 +86,28 @@ def pause_after(tried: Notification) -> Millis:
     return round(pause * (1 + JITTER * (2 * chance - 1)))
 
 
-def next_of(waiting: Iterable[Notification]) -> Notification:
-    """Of one address: the most urgent alert first, and the messages of one alert as they were decided.
+def order_of(notification: Notification) -> tuple[Millis, Millis, int, Severity, str]:
+    """As they were decided. Of one moment the higher level is the later, and the end comes last."""
+    n = notification
+    return n.created_at, n.event_received_at, ENDS.get(n.reason, 0), n.severity, n.id
 
-    Of those decided in one moment the higher level is the later, and the end comes last.
-    """
-    ordered = sorted(
-        waiting, key=lambda n: (n.created_at, n.event_received_at, n.reason in ENDS, n.severity, n.id)
-    )
+
+def next_of(waiting: Iterable[Notification]) -> Notification:
+    """Of one address: the most urgent alert first, and the messages of one alert as they were decided."""
+    ordered = sorted(waiting, key=order_of)
     urgent = max(ordered, key=lambda n: n.severity)
     return next(n for n in ordered if n.alert_id == urgent.alert_id)
 
 
-def overtaken(notification: Notification, others: Iterable[Notification]) -> bool:
-    """True where a later message of the same alert to the same address says what is so now: an alarm that
-    could not be delivered must not arrive after its all clear or its next level."""
-    return any(
-        other.alert_id == notification.alert_id
-        and other.recipient == notification.recipient
-        and other.channel == notification.channel
-        and other.created_at > notification.created_at
-        and (other.severity >= notification.severity or other.reason in ENDS)
-        for other in others
-    )
+def overtakes(later: Notification, earlier: Notification) -> bool:
+    """True where `later`, of the same alert and to the same address, says what is so now: an alarm that could
+    not be delivered must not arrive after its all clear or its next level.
+
+    Of one moment only the higher level overtakes, and the end: two texts of one level are both meant.
+    """
+    if later.created_at > earlier.created_at:
+        return later.reason in ENDS or later.severity >= earlier.severity
+    if later.created_at < earlier.created_at:
+        return False
+    end, end_before = ENDS.get(later.reason, 0), ENDS.get(earlier.reason, 0)
+    return (end, later.severity) > (end_before, earlier.severity)

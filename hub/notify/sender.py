@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import smtplib
 import ssl
 from collections.abc import Iterable
 from functools import cache
@@ -40,12 +41,26 @@ SAID_OF_FAILURE = ("Socket Exception", "Notification Exception")
 ESSENCE = re.compile(r"\[(?:Errno|SSL)[^'\")]*")
 """What the system said, within the wrappings of requests and urllib3."""
 
+SMTP = frozenset({"mailto", "mailtos"})
+TEXT_HANDED_OVER = "no answer to the text"
+"""Before that a mail server has nothing that it could deliver."""
+
 MAY_HAVE_ARRIVED = re.compile(
-    r"read timed out|(^|: )timed out|connection aborted|closed connection without response"
-    r"|connection reset|connection unexpectedly closed|broken pipe|write operation timed out",
+    r"read timed out|(^|: )timed out|connection aborted|connection broken|incompleteread"
+    r"|closed connection without response|connection reset|broken pipe|write operation timed out",
     re.IGNORECASE,
 )
-"""The server had been reached, and was then not heard again."""
+"""A web server had been reached, and was then not heard to the end."""
+
+OF_SERVICE = re.compile(
+    r"\[(errno|ssl)|timed out|connection (refused|aborted|broken|reset|unexpectedly closed)|incompleteread"
+    r"|closed connection|broken pipe|failed to resolve|error=(429|5\d\d)\b|: \(421,"
+    r"|(^|; )\((421|4\d\d|53[0458]|5[05]\d), b['\"].*, ['\"]|(^|; )\((4\d\d|53[0458]), b['\"]",
+    re.IGNORECASE,
+)
+"""Not reached, too busy, broken, or (mail) no recipient was asked about yet: not this address's fault. HTTP
+429 and 5xx; SMTP 421, and 4xx, 530 to 538 (login) and a refused sender outside of the answer about a
+recipient, which stands in braces."""
 
 LOOKS_SECRET = re.compile(r"[^\s<>'\"]+@[^\s<>'\"]+|\+?\d{7,}|[A-Za-z0-9_+/=-]{32,}")
 """Mail addresses, telephone numbers, tokens."""
@@ -68,6 +83,7 @@ class AppriseSender:
         quiet_apprise()
         apprise.Apprise.instantiate("json://localhost")  # the first URL loads the plugins
         load_authorities_once()
+        tell_when_the_text_is_handed_over()
         if url := os.environ.get(LINE_API_ENV):
             line_endpoint(url)
 
@@ -99,8 +115,15 @@ class AppriseSender:
         if result.status == apprise.AppriseResultStatus.SUCCESS:
             return Answer(Status.SENT)
         reason = reason_of(((entry.level, entry.message) for entry in result.logs()), url_of(channel))
-        unknown = result.status == apprise.AppriseResultStatus.TIMEOUT or MAY_HAVE_ARRIVED.search(reason)
-        return Answer(Status.TIMEOUT if unknown else Status.PENDING, reason)
+        if url_of(channel).partition("://")[0].lower() in SMTP:
+            unknown = TEXT_HANDED_OVER in reason
+        else:
+            unknown = (
+                result.status == apprise.AppriseResultStatus.TIMEOUT
+                or MAY_HAVE_ARRIVED.search(reason) is not None
+            )
+        of_service = unknown or OF_SERVICE.search(reason) is not None
+        return Answer(Status.TIMEOUT if unknown else Status.PENDING, reason, of_service)
 
     def _service(self, person: str, notification: Notification, channel: Channel) -> "apprise.Apprise":
         priority = priority_of(notification)
@@ -246,3 +269,41 @@ def load_authorities_once() -> None:
     from apprise.plugins.email import smtp  # noqa: PLC0415
 
     smtp.ssl = _Ssl  # type: ignore[attr-defined, assignment]
+
+
+# --- mail that may have arrived -------------------------------------------------------------------
+
+
+class _TextFirst:
+    """Says of a mail that was lost whether the server already had its text."""
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        try:
+            return super().data(msg)  # type: ignore[misc, no-any-return]
+        except smtplib.SMTPResponseException:
+            raise
+        except OSError as error:  # of smtplib's own too
+            raise smtplib.SMTPServerDisconnected(f"{TEXT_HANDED_OVER}: {error}") from error
+
+
+class _Mail(_TextFirst, smtplib.SMTP):
+    pass
+
+
+class _MailOverTls(_TextFirst, smtplib.SMTP_SSL):
+    pass
+
+
+class _Smtplib:
+    """What Apprise's mail plugin uses of the module `smtplib`."""
+
+    SMTP = _Mail
+    SMTP_SSL = _MailOverTls
+    SMTPException = smtplib.SMTPException
+
+
+def tell_when_the_text_is_handed_over() -> None:
+    """`timed out` alone may be a connection that was never made, or a mail that has long been delivered."""
+    from apprise.plugins.email import smtp  # noqa: PLC0415
+
+    smtp.smtplib = _Smtplib  # type: ignore[attr-defined, assignment]

@@ -34,11 +34,19 @@ OFFICIAL_WORDS = re.compile(r"（警戒レベル\d相当の水位）| \(Level \d
 """For thresholds of the river's manager only."""
 
 ALWAYS_NEEDED = frozenset(
-    ["time", "place", "river", "station", "stream", "trap_no", "sensor_name", "hub", "threshold_name"]
+    [
+        *("time", "place", "river", "station", "stream", "trap_no", "sensor_name", "hub", "threshold_name"),
+        *("held", "verdict"),
+    ]
 )
 """A template that names one of these cannot be rendered without it."""
 
-NEVER_MISSING = frozenset(["species", "species_en"])
+NOT_KNOWN = "not known"
+"""In place of a time that nobody can tell."""
+
+NEVER_MISSING = frozenset(
+    name + suffix for name in ("species", "trouble", "trouble_do", "trouble_area") for suffix in ("", "_en")
+)
 
 
 class Segment(Struct, frozen=True):
@@ -158,10 +166,13 @@ def render(
 
     Mode comes first on everything that is not actual. An SMS has no title and at most 70 characters.
     `official` False: the threshold is the town's own, and 警戒レベル○相当 is not said of it.
+    `time` may be NOT_KNOWN: the hub's clock was not set, and the text says so.
     KeyError: no such template, or a field it cannot do without is missing.
     """
     text = _text(template, lang, official=official)
     values = spell(fields, channel_kind)
+    if fields.get("time") == NOT_KNOWN:
+        values["time"] = words()["time"]["unknown"][text.lang == "en"]
     if lacking := text.needed - values.keys():
         raise KeyError(f"{template} needs {', '.join(sorted(lacking))}")
     mark = _mark(mode, text.lang)

@@ -18,17 +18,37 @@ MAX_TEXT = 64
 MAX_URL = 500
 MAX_LISTED = 8
 
-NAMES = ("place", "river", "station", "stream", "sensor_name", "hub", "cause", "fallback")
+NAMES = ("place", "river", "station", "stream", "sensor_name", "hub", "cause", "fallback", "verdict")
 """Free text with an English twin `<name>_en`; where that is missing, the Japanese stands for both."""
 
-PLAIN = ("time", "last_seen", "trap_no", "contact", "who")
-URLS = ("ack_url", "photo_url", "info_url")
+PLAIN = ("time", "last_seen", "trap_no", "contact", "who", "held", "reply_to", "figure", "disk", "memory")
+URLS = ("ack_url", "photo_url", "info_url", "hub_url")
 METRES = {"level": "{:.2f}", "to_next": "{:.2f}", "change": "{:+.2f}", "volts": "{:.2f}"}
-COUNTS = ("count", "child_count", "minutes", "window")
+COUNTS = (
+    "count", "child_count", "minutes", "window", "hours", "devices", "open",
+    "failed_count", "unheard_count", "held_count", "lost", "quarantined", "shed",
+)  # fmt: skip
 """Whole numbers of which none is the same as not known."""
-WHOLE = ("percent", "days")
-LISTS = {"path": ("→", "→"), "children": ("、", ", "), "sensors": ("、", ", ")}
-CODES = ("trap_type", "trend", "deterrent", "sign", "residents")
+WHOLE = ("percent", "days", "heard", "messages")
+LISTS = {
+    "path": ("→", "→"),
+    "children": ("、", ", "),
+    "sensors": ("、", ", "),
+    "kinds": ("、", ", "),
+    "gravest": ("、", ", "),
+    "newest": ("、", ", "),
+    "troubles": ("、", ", "),
+    "silent": ("、", ", "),
+    "low": ("、", ", "),
+    "failed": ("、", ", "),
+    "unheard": ("、", ", "),
+    "by_kind": ("、", ", "),
+    "missed": ("、", ", "),
+}
+CODES = (
+    "trap_type", "trend", "deterrent", "sign", "residents", "flaps", "hint", "trouble", "trouble_means",
+    "trouble_do", "trouble_area", "channel", "fault",
+)  # fmt: skip
 
 BEARS = frozenset({"bear", "brown_bear"})
 
@@ -85,7 +105,8 @@ def spell(fields: Mapping[str, Any], channel_kind: str) -> dict[str, str]:
     if channel_kind != "mail":
         values.pop("gsi_url", None)
     if channel_kind == "line":
-        values.pop("who", None)  # no personal data there: the guideline of 2021-04-30 for public bodies
+        for name in ("who", "failed", "unheard"):
+            values.pop(name, None)  # no personal data there: the guideline of 2021-04-30 for public bodies
     return values
 
 
