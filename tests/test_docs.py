@@ -67,7 +67,7 @@ def test_the_replay_of_the_readme_writes_its_report(town: Path, capsys: pytest.C
 
 
 def test_every_act_that_the_readme_names_is_understood() -> None:
-    for act in re.findall(r"`naruko ((?:trap|siren|debris|alerts)[^`]*)`", README):
+    for act in re.findall(r"`naruko ((?:trap|siren|debris|alerts|doctor|backup|test-message)[^`]*)`", README):
         parser().parse_args(shlex.split(act))
 
 

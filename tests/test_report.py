@@ -47,7 +47,9 @@ REPORT = record(
             recipient={"type": "string"},
             channel={"enum": ["mail", "ntfy", "line", "sms", "other"]},
             reason={"type": "string"},
-            status={"enum": ["pending", "sent", "timeout", "failed", "expired", "not_sent"]},
+            status={
+                "enum": ["pending", "sent", "timeout", "failed", "expired", "not_sent", "held", "merged"]
+            },
             latency_ms={"type": ["integer", "null"]},
         ),
     },

@@ -67,6 +67,7 @@ def test_a_broker_that_is_restarted_in_order_costs_nothing(tmp_path: Path) -> No
         assert counted_as_missing(stage) == {}
 
 
+@pytest.mark.chaos
 def test_a_hub_and_a_broker_that_are_away_together_lose_nothing_that_the_broker_has_written_down(
     tmp_path: Path,
 ) -> None:
@@ -180,6 +181,7 @@ def test_a_broker_whose_queue_is_full_drops_what_the_hub_then_counts_and_tells(t
 # --- refusing, slow -----------------------------------------------------------------------------------
 
 
+@pytest.mark.chaos
 def test_a_broker_that_refuses_the_login_for_a_while_is_asked_again_until_it_does_not(tmp_path: Path) -> None:
     with Stage(tmp_path / "town", cast=SMALL) as stage:
         stage.hub.start()
