@@ -43,6 +43,11 @@ T = TypeVar("T")
 
 GATHER_S = 1.0
 """A routine report waits so long for others: one write to the card for all of them, and one wake-up."""
+WINDOW = 20
+"""So many messages does Mosquitto send, as it comes, before it waits for the first PUBACK
+(`max_inflight_messages`; the settings that we ship say 1,000)."""
+STALLED_S = 0.02
+"""It waits where nothing more has come for so long."""
 
 
 class Delivery(NamedTuple):
@@ -110,11 +115,20 @@ class Receiver(aiomqtt.Client):
             self._wake.set()
         elif self._gathering is None:
             self._gathering = self._loop.call_later(self._gather_s, self._gathered)
+        elif len(self._arrived) == WINDOW:
+            self._loop.call_later(STALLED_S, self._stalled, WINDOW)
 
     def _gathered(self) -> None:
         self._gathering = None
         if self._arrived:
             self._wake.set()
+
+    def _stalled(self, before: int) -> None:
+        """A broker that sends no more may be waiting for us: there is no company to wait for."""
+        if len(self._arrived) == before:
+            self._wake.set()
+        elif len(self._arrived) > before:
+            self._loop.call_later(STALLED_S, self._stalled, len(self._arrived))
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
         """paho is about to send its CONNECT: nothing can have come yet, and no packet is half read."""

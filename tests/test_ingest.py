@@ -13,6 +13,7 @@ from hub.config.policy import HealthPolicy
 from hub.config.town import Town
 from hub.ingest import (
     BATCH,
+    WINDOW,
     Broker,
     Delivery,
     Receiver,
@@ -429,6 +430,17 @@ async def test_the_private_names_of_aiomqtt_and_paho_are_there_and_behave(path: 
             lost = asyncio.create_task(receiver.lost())
             broker.hang_up()
             await asyncio.wait_for(lost, 5)
+
+
+async def test_a_broker_that_has_sent_its_window_and_waits_is_answered_before_the_time_is_over() -> None:
+    async with ScriptedBroker() as broker:
+        receiver = Receiver(
+            clock=SystemClock(), gather_s=600.0, hostname="127.0.0.1", port=broker.port, identifier="window"
+        )
+        async with receiver:
+            for mid in range(1, WINDOW + 1):
+                broker.publish("naruko/test/cam-1/up", b'{"v":1}', mid)
+            assert len(await asyncio.wait_for(receiver.batch(), 5)) == WINDOW
 
 
 # --- commands -------------------------------------------------------------------------------------------
