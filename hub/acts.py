@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from devices.frame import Millis
-from hub import deterrent, roll_call
+from hub import deterrent
 from hub.detect import slope, trap
 from hub.detect.hub import Worry
 from hub.model import Act, AlertState, Outcome
 from hub.pipeline import SITE, Pipeline
+from hub.watch import roll_call
 
 
 def apply(pipeline: Pipeline, acts: Iterable[Act], now: Millis) -> Outcome:

@@ -5,7 +5,7 @@ import gc
 import logging
 from collections.abc import Callable
 
-from hub import command, deadman, lastword, notify, steps, systemd
+from hub import command, notify, steps
 from hub.acts import apply
 from hub.clock import Clock, Step, SystemClock, monotonic
 from hub.config.town import Town
@@ -19,8 +19,9 @@ from hub.notify import Send
 from hub.pipeline import Pipeline
 from hub.rounds import tick
 from hub.state import RECALL_BEFORE, Session, State
-from hub.vitals import Pulse
-from hub.watch import Watch
+from hub.watch import deadman, last_word, systemd
+from hub.watch.look import Watch
+from hub.watch.vitals import Pulse
 
 log = logging.getLogger("naruko.app")
 
@@ -215,7 +216,7 @@ async def serve(town: Town) -> None:
         if isinstance(error, DamagedError) and settings.on_corrupt == "restore":
             note_damage(settings.path, str(error))  # the next start restores it, and tells
         else:
-            await lastword.say(town, error)
+            await last_word.say(town, error)
         raise
 
 
@@ -225,7 +226,7 @@ async def _serve(town: Town) -> None:
     try:
         ledger.hold_ballast()
         if ledger.restored:
-            told = lastword.restored(town, ledger.restored, clock.now())
+            told = last_word.restored(town, ledger.restored, clock.now())
             await ledger.store(Outcome(notifications=told))
         hub = Hub(town, ledger, clock, watched=True)
         gc.freeze()  # config and modules stay: no collection needs to walk over them again

@@ -3,13 +3,14 @@
 from msgspec.structs import replace
 
 from devices.frame import Millis
-from hub import digest, roll_call, storm
+from hub import storm
 from hub.clock import is_sane
 from hub.detect import health, missed, river, trap, wildlife
 from hub.detect import hub as hub_itself
 from hub.detect.hub import Vitals
 from hub.model import Outcome
 from hub.pipeline import SITE, Pipeline
+from hub.watch import digest, roll_call
 
 SAVE_EVERY: Millis = 120_000
 SAVE_AFTER = 20_000

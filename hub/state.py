@@ -15,12 +15,12 @@ from hub.detect.slope import StreamState
 from hub.detect.trap import TrapState
 from hub.detect.wildlife import WildlifeState
 from hub.deterrent import DeterrentState
-from hub.digest import Morning
 from hub.model import Alert, AlertState
 from hub.quality import DeviceQuality
 from hub.quality.skew import DeviceClock
-from hub.roll_call import RollCall
 from hub.storm import Storm
+from hub.watch.digest import Morning
+from hub.watch.roll_call import RollCall
 
 LATER = "later"
 RECALL_BEFORE: Millis = 15_000

@@ -31,9 +31,9 @@ from hub.pipeline import Pipeline
 from hub.quality import DeviceQuality
 from hub.quality.level import Belief, Run
 from hub.quality.skew import UNKNOWN, DeviceClock, after_step
-from hub.roll_call import RollCall
 from hub.state import Saved
 from hub.storm import Storm
+from hub.watch.roll_call import RollCall
 
 MOMENTS: dict[type[Struct], tuple[str, ...]] = {
     DeviceHealth: (

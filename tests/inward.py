@@ -4,8 +4,8 @@ from typing import Any
 
 from hub.config.settings import Site
 from hub.detect.hub import Vitals
-from hub.digest import Day
 from hub.rounds import look_inward
+from hub.watch.digest import Day
 from tests.timeline import Timeline
 from tests.towns import SECOND
 

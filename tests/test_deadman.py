@@ -13,12 +13,12 @@ import yaml
 from pydantic import SecretStr
 
 from firmware_sim.phones import Phones
-from hub import deadman
 from hub.config.load import ConfigError, load
 from hub.config.settings import Deadman
 from hub.config.validate import reveal
 from hub.ledger import LedgerError
-from hub.vitals import Pulse
+from hub.watch import deadman
+from hub.watch.vitals import Pulse
 from tests import servers
 from tests.config_towns import make_town
 from tests.processes import HubProcess

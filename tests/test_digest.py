@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
-from hub import digest
 from hub.app import Hub
 from hub.clock import SetClock
 from hub.config.policy import HubPolicy
 from hub.config.shapes import Channel
-from hub.digest import Day, Morning
 from hub.ledger import Ledger
 from hub.model import Message, Status
-from hub.vitals import Machine
-from hub.watch import Watch
+from hub.watch import digest
+from hub.watch.digest import Day, Morning
+from hub.watch.look import Watch
+from hub.watch.vitals import Machine
 from tests import ledgers
 from tests.hubs import at_broker
 from tests.inward import LOOK, look

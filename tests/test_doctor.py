@@ -17,7 +17,7 @@ from hub.doctor import examine, ledger, lines, machine, reach
 from hub.doctor.finding import Finding, Level
 from hub.ledger import Ledger, backup, ballast, rescue
 from hub.model import Outcome
-from hub.vitals import Machine
+from hub.watch.vitals import Machine
 from tests import servers
 from tests.ledgers import DAY, event, everything
 from tests.test_backup import spoil

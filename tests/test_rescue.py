@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from hub import lastword
 from hub.clock import SetClock
 from hub.config.settings import LedgerSettings
 from hub.config.shapes import Channel, Person
@@ -21,6 +20,7 @@ from hub.ledger import Ledger, LedgerError, backup, ballast, book, opening, resc
 from hub.ledger.opening import DamagedError, DiskError, FullError, LockedError
 from hub.model import Notification, Outcome, Status
 from hub.notify.outbox import Answer, unanswered
+from hub.watch import last_word
 from tests.hubs import Told
 from tests.ledgers import NOW, SETTINGS, alert, event, everything, notification, reading
 from tests.test_backup import spoil
@@ -395,8 +395,8 @@ async def test_the_last_word_reaches_the_operators_past_the_ledger_and_once_an_h
     town: Town, tmp_path: Path
 ) -> None:
     told = Told()
-    await lastword.say(town, FULL, told)
-    await lastword.say(town, FULL, told)
+    await last_word.say(town, FULL, told)
+    await last_word.say(town, FULL, told)
     assert told.notifications
     assert {n.template for n in told.notifications} == {"hub_stopped"}
     roles = {role for n in told.notifications for role in town.people[n.recipient].roles}
@@ -404,14 +404,14 @@ async def test_the_last_word_reaches_the_operators_past_the_ledger_and_once_an_h
     (marker,) = (tmp_path / "run").iterdir()
     os.utime(marker, (marker.stat().st_mtime - 3_601,) * 2)
     before = len(told.notifications)
-    await lastword.say(town, FULL, told)
+    await last_word.say(town, FULL, told)
     assert len(told.notifications) == 2 * before
 
 
 async def test_a_channel_that_hangs_does_not_keep_the_hub_from_ending(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lastword, "WITHIN_S", 0.2)
+    monkeypatch.setattr(last_word, "WITHIN_S", 0.2)
     hang = threading.Event()
 
     def send(person: Person, notification: Notification) -> Answer:
@@ -419,7 +419,7 @@ async def test_a_channel_that_hangs_does_not_keep_the_hub_from_ending(
         return Answer(Status.SENT)
 
     began = time.monotonic()
-    await lastword.say(town, FULL, send)
+    await last_word.say(town, FULL, send)
     assert time.monotonic() - began < 5
     hang.set()
 
@@ -431,7 +431,7 @@ async def test_a_channel_that_fails_keeps_the_others_from_nothing(town: Town) ->
         told(person, notification)
         raise OSError("no route to host")
 
-    await lastword.say(town, FULL, send)
+    await last_word.say(town, FULL, send)
     assert len(told.notifications) == sum(
         len(p.channels) for p in town.people.values() if "operator" in p.roles
     )
@@ -449,13 +449,13 @@ async def test_a_channel_that_fails_keeps_the_others_from_nothing(town: Town) ->
     ],
 )
 def test_the_last_word_says_what_is_wrong(error: DiskError, code: str) -> None:
-    assert lastword.fault(error) == code
+    assert last_word.fault(error) == code
 
 
 def test_after_a_restoring_the_operators_are_told_how_old_the_backup_is(town: Town) -> None:
-    (first, *_) = lastword.restored(town, rescue.Restored(NOW, "naruko.db.corrupt-1", NOW - 3_600_000), NOW)
+    (first, *_) = last_word.restored(town, rescue.Restored(NOW, "naruko.db.corrupt-1", NOW - 3_600_000), NOW)
     assert "20:07のバックアップから" in first.body
-    (first, *_) = lastword.restored(town, rescue.Restored(NOW, "naruko.db.corrupt-1", 0), NOW)
+    (first, *_) = last_word.restored(town, rescue.Restored(NOW, "naruko.db.corrupt-1", 0), NOW)
     assert "空から始まりました" in first.body
 
 

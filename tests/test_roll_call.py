@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import cli, roll_call
+from hub import cli
 from hub.acts import apply
 from hub.app import resume
 from hub.config.load import load
 from hub.config.policy import HubPolicy
 from hub.config.settings import LedgerSettings
 from hub.config.shapes import Channel
-from hub.digest import Day
 from hub.ledger import Ledger
 from hub.model import Mode, Reason
+from hub.watch import roll_call
+from hub.watch.digest import Day
 from tests.config_towns import make_town
 from tests.inward import look
 from tests.timeline import (

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.phones import Phones
-from hub import systemd
 from hub.app import Hub
-from hub.vitals import Pulse
+from hub.watch import systemd
+from hub.watch.vitals import Pulse
 from tests import servers
 from tests.data import ROOT
 from tests.hubs import at_broker, hub_of

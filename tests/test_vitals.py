@@ -18,8 +18,8 @@ from hub.ledger.shedding import INFLUX_CURSOR
 from hub.model import Alert, Message, Notification, Outcome, Severity, Status
 from hub.notify.outbox import Answer
 from hub.rounds import look_inward
-from hub.vitals import Machine, Pulse, backlog, channels, read_machine
-from hub.watch import Watch
+from hub.watch.look import Watch
+from hub.watch.vitals import Machine, Pulse, backlog, channels, read_machine
 from tests import inward, ledgers, servers
 from tests.hubs import Told, at_broker, hub_of
 from tests.towns import DAY, HOUR, MINUTE, SECOND, at, person, pir, town, trap
@@ -317,7 +317,7 @@ def told(told: Told, template: str) -> list[str]:
 async def test_a_broker_that_is_taken_away_is_told_while_it_is_away_and_its_return_when_it_is_back(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("hub.watch.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("hub.watch.look.LOOK_EVERY_S", 0.1)
     people = [person("ops", "operator"), person("farmer", "farmer")]
     policy = HubPolicy(broker_away="1s", digest=False)
     with servers.mosquitto() as server:
@@ -336,7 +336,7 @@ async def test_a_broker_that_is_taken_away_is_told_while_it_is_away_and_its_retu
 
 
 async def test_a_dead_channel_is_told_through_the_persons_other_channels(tmp_path, monkeypatch, broker):
-    monkeypatch.setattr("hub.watch.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("hub.watch.look.LOOK_EVERY_S", 0.1)
     both = tuple(Channel(kind=kind, url="json://127.0.0.1/") for kind in ("mail", "ntfy"))
     people = [person("ops", "operator", channels=both), person("hunter", "hunter")]
     policy = HubPolicy(channel_failing="1s", digest=False)

@@ -1,4 +1,4 @@
-"""The hub itself: broker, disk, memory, heat, channels, backlog, clock. Pure; `hub.vitals` does the reading.
+"""The hub itself: broker, disk, memory, heat, channels, backlog, clock. Pure; `hub.watch.vitals` reads.
 
 How long something has been wrong is added up from look to look by the monotonic clock: a wall clock that is
 set or jumps neither shortens nor lengthens it, and a restart goes on where it was.

@@ -8,7 +8,7 @@ from pathlib import Path
 from hub.clock import Clock, is_sane
 from hub.config.town import Town
 from hub.doctor.finding import Finding, bad, ok, warn
-from hub.vitals import read_machine
+from hub.watch.vitals import read_machine
 
 MB = 1_000_000
 TIME_ERROR = 5

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from hub.clock import monotonic
 from hub.config.settings import Deadman
 from hub.lanes import Lane
-from hub.vitals import Pulse
+from hub.watch.vitals import Pulse
 
 log = logging.getLogger("naruko.deadman")
 

@@ -22,7 +22,7 @@ from hub.model import Notification, Reason, Severity
 from hub.notify import Answer, AppriseSender, Send
 from hub.telling import on_every_channel
 
-log = logging.getLogger("naruko.lastword")
+log = logging.getLogger("naruko.last_word")
 
 ONCE_IN: Millis = 3_600_000
 """The service is started again every 2 s: one word an hour is enough."""
@@ -56,7 +56,7 @@ async def say(town: Town, error: DiskError, send: Send | None = None) -> None:
     if not told:
         return
     log.info("a last word to %d addresses", len(told))
-    lane: Lane[int] = Lane("naruko.lastword", min(SENDERS, len(told)))
+    lane: Lane[int] = Lane("naruko.last_word", min(SENDERS, len(told)))
     queue, sent, ended = list(told), 0, asyncio.Event()
     send = send or await _sender()
 
@@ -127,7 +127,7 @@ def _may_speak(site: str, now: Millis) -> bool:
     phones would ring every 2 s."""
     places = [os.environ.get("RUNTIME_DIRECTORY", ""), tempfile.gettempdir(), "/dev/shm"]  # noqa: S108
     for place in filter(None, places):
-        marker = Path(place) / f"naruko-{site}-lastword"
+        marker = Path(place) / f"naruko-{site}-last_word"
         try:
             last = marker.stat().st_mtime_ns // 1_000_000 if marker.exists() else 0
             if 0 <= now - last < ONCE_IN:

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 
-from hub.vitals import Pulse
+from hub.watch.vitals import Pulse
 
 log = logging.getLogger("naruko.systemd")
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from devices.frame import Millis
-from hub import digest, systemd, vitals
 from hub.clock import Clock, is_sane, monotonic
 from hub.detect.hub import Vitals
 from hub.ingest import Broker
@@ -13,7 +12,8 @@ from hub.ledger.shedding import INFLUX_CURSOR
 from hub.model import Outcome, Severity
 from hub.pipeline import SITE, Pipeline
 from hub.rounds import look_inward
-from hub.vitals import Machine, Pulse
+from hub.watch import digest, systemd, vitals
+from hub.watch.vitals import Machine, Pulse
 
 LOOK_EVERY_S = 10.0
 ALIVE_CURSOR = "alive"
