@@ -382,8 +382,12 @@ class Pipeline:
                     self._missed(before, after, word)
 
     def returned(self, now: Millis, *, forgotten: bool) -> None:
-        """The broker has answered, and we hear again. `forgotten`: it had no session for us any more."""
+        """The broker has answered, and we hear again. `forgotten`: it had no session for us any more.
+
+        What was heard before is saved: after a crash it must not be recalled into this absence.
+        """
         self.hearing_since = now
+        self.save(now)
         rooms = self.state.rooms
         away = missed.returned(rooms["away"].get(SITE), rooms["health"].values(), now, forgotten=forgotten)
         if away:

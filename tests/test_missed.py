@@ -1,7 +1,7 @@
 """What the broker has lost while the hub was away: counted by the devices' own numbers, and told once."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub.config.policy import HealthPolicy
@@ -144,6 +144,13 @@ def late(t: Timeline, device: str, n: int) -> None:
         max_size=25,
     ),
     st.sets(st.integers(0, 24)),
+)
+@example(
+    [("hears", "cam", 1)] * 5
+    + [("loses", "cam", 1), ("returns", "cam", 1), ("late", "cam", 1)]
+    + [("hears", "cam", 1)] * 2
+    + [("forgotten", "cam", 1)],
+    {0, 10},
 )
 def test_a_crash_at_any_point_changes_no_count(
     happenings: list[tuple[str, str, int]], crashes: set[int]
