@@ -174,6 +174,12 @@ class Fleet:
         tenth = self._seq[device] % 100 / 1_000
         return self.says(device, battery_v=round(3.6 + tenth, 4), air_c=self._seq[device] % 40 / 2)
 
+    def stands(self) -> None:
+        """Each gauge in flood says that the river stands where it stood, give or take a centimetre."""
+        for n in range(self._used["gauge"]):
+            device = f"gauge-{n}"
+            self.says(device, level_m=FLOOD_M + self._seq[device] % 2 / 100)
+
     def happens(self) -> bool:
         """The next event of the story, each kind in turn; False where every device has had its own."""
         return next(self._events, "") != ""

@@ -96,7 +96,7 @@ class Steady:
         self._thread.join()
 
     def _run(self) -> None:
-        began, sent, events = time.monotonic(), 0, 0
+        began, sent, events, minutes = time.monotonic(), 0, 0, 0
         while (gone := time.monotonic() - began) < self._seconds:
             while sent < gone * PER_SECOND:
                 self.fleet.reports(f"cam-{sent % self.fleet.cast.cameras}")
@@ -104,6 +104,9 @@ class Steady:
             if events < gone / self._seconds * self.fleet.cast.traps:
                 self.fleet.happens()
                 events += 1
+            if minutes < gone // 60:
+                self.fleet.stands()
+                minutes += 1
             time.sleep(0.005)  # the pace of the fleet
 
 
