@@ -13,6 +13,7 @@ BESIDE_DEG = 0.0001
 """A siren stands some 10 m from its camera."""
 
 POLICY = {
+    "storm": {"within": "1s", "first": 100, "first_of_devices": 100},
     "health": {"max_per_minute": 100_000},
     "wildlife": {"join_within_m": 30, "quiet_for": "5s", "join_within": "5s", "cooldown": "1s"},
     "deterrent": {"range_m": 30, "nearest": 1, "cooldown": "1s", "max_on": "1s", "per_night": 200},
