@@ -48,6 +48,7 @@ def test_killed_at_any_moment_the_hub_loses_nothing_and_tells_nothing_twice_with
         stage.hub.start()
         with stage.fleet.load(150.0, event_every=25 if kills < 20 else 50):
             kill_at_random(stage, kills, random.Random())  # noqa: S311 (any moment is right)
+            wait_until(lambda: len(stage.fleet.sent) > 80 * kills, "the story has been told", 60)
         wait_until(stage.hub.connected, "the last hub is connected")
         evidence = audit(stage)
         assert counted_as_missing(stage) == {}
