@@ -24,7 +24,10 @@ LEFT_OUT = "real servers left out"
 
 
 class Server:
-    """One process of ours. `port` is where clients go, `folder` keeps its data over `stop` and `start`."""
+    """One process of ours. `port` is where clients go, `folder` keeps its data over `stop` and `start`.
+
+    `starts`: how often it began.
+    """
 
     def __init__(
         self, name: str, command: list[str], port: int, folder: Path, ready: Callable[[int], bool]
@@ -32,6 +35,7 @@ class Server:
         self.name = name
         self.port = port
         self.folder = folder
+        self.starts = 0
         self._command = command
         self._ready = ready
         self._process: subprocess.Popen[bytes] | None = None
@@ -42,6 +46,7 @@ class Server:
 
     def start(self) -> None:
         """Starts it and returns when it answers."""
+        self.starts += 1
         log = self.folder / "log.txt"
         with log.open("ab") as out:
             self._process = subprocess.Popen(self._command, cwd=self.folder, stdout=out, stderr=out)

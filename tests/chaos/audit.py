@@ -37,7 +37,12 @@ Values = dict[Point, tuple[float | None, int]]
 
 
 class Evidence(NamedTuple):
-    """All that the audit looks at. `starts`: how often the hub began; each may add a copy of a text."""
+    """All that the audit looks at.
+
+    `starts`: how often the hub began; each may add a copy of a text. `handed_on`: how often an order may reach
+    its siren: each start of the hub gives what is open again, and a broker that ends before it is acknowledged
+    makes both sides of it, the hub's and the siren's, hand it over again.
+    """
 
     ledger: Path
     town: Town
@@ -54,6 +59,7 @@ class Evidence(NamedTuple):
     alert_points: Counter[tuple[str, str, int]]
     """(kind, device, at)"""
     starts: int
+    handed_on: int
 
 
 def audit(stage: Stage, *, missing: Collection[Sent] = ()) -> Evidence:
@@ -85,6 +91,7 @@ def gather(stage: Stage) -> Evidence:
         list(points(*influx)) if influx else None,
         alert_points(*influx) if influx else Counter(),
         stage.hub.starts,
+        stage.hub.starts + 2 * (stage.broker.starts - 1),
     )
 
 
@@ -262,8 +269,8 @@ def _orders(evidence: Evidence, ledger: sqlite3.Connection) -> Iterator[str]:
     yield from _say("orders of no id of the ledger", set(evidence.obeyed) - ids)
     yield from _say("retained orders", (order["id"] for _, order, retained in evidence.orders if retained))
     copies = Counter(order["id"] for _, order, _ in evidence.orders)
-    often = [f"{id}: {times}" for id, times in copies.items() if times > evidence.starts]
-    yield from _say("orders given more often than the hub has begun", often)
+    often = [f"{id}: {times}" for id, times in copies.items() if times > evidence.handed_on]
+    yield from _say("orders handed over without need", often)
 
 
 # --- InfluxDB -------------------------------------------------------------------------------------------

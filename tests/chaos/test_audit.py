@@ -132,6 +132,12 @@ def test_a_mail_that_came_twice_without_a_crash_is_found(night: Evidence) -> Non
     assert complaints(twice._replace(starts=2)) == []
 
 
+def test_an_order_that_came_twice_without_a_restart_is_found(night: Evidence) -> None:
+    twice = night._replace(orders=[*night.orders, night.orders[0]])
+    assert any("orders handed over without need" in line for line in complaints(twice))
+    assert complaints(twice._replace(handed_on=2)) == []
+
+
 def test_a_mail_repeated_under_another_id_is_found(night: Evidence) -> None:
     mail = next(received for received in night.inbox if received.channel == "mail")
     other = mail._replace(headers=mail.headers | {"x-naruko-id": "0000000000000000"})
