@@ -156,10 +156,10 @@ class Hub:
                 return
             await self.ledger.write(outcome)
             self.pulse.committed = monotonic()
-        if outcome.notifications:
-            self._notifications.set()
         if outcome.commands:
             self._commands.set()
+        if outcome.notifications:
+            self._notifications.set()
         if self.observe:
             self.observe(outcome)
 
