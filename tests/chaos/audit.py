@@ -10,7 +10,7 @@ import sqlite3
 import urllib.parse
 import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,9 +39,9 @@ Values = dict[Point, tuple[float | None, int]]
 class Evidence(NamedTuple):
     """All that the audit looks at.
 
-    `starts`: how often the hub began; each may add a copy of a text. `handed_on`: how often an order may reach
-    its siren: each start of the hub gives what is open again, and a broker that ends before it is acknowledged
-    makes both sides of it, the hub's and the siren's, hand it over again.
+    `starts`: how often the hub began; each may add a copy of a text. `handed_on`: how often an order may
+    reach its siren: each start of the hub gives what is open again, and a broker that ends before it is
+    acknowledged makes both sides, the hub and the siren, hand it over again.
     """
 
     ledger: Path
@@ -215,7 +215,8 @@ def _phones(evidence: Evidence, ledger: sqlite3.Connection) -> Iterator[str]:
     copies: dict[str, list[Received]] = defaultdict(list)
     strange: list[str] = []
     for received in evidence.inbox:
-        found = _match(by_number.get((received.channel, received.to, _number(received)), []), received)
+        candidates = by_number.get((received.channel, received.to, _number(received)), [])
+        found = _match(candidates, received, copies)
         if found is None:
             strange.append(f"{received.channel} to {received.to}: {received.title or received.body[:30]!r}")
         else:
@@ -245,12 +246,18 @@ def _number(received: Received) -> str:
     return last.removeprefix("No. ")[:6]
 
 
-def _match(candidates: Sequence[dict[str, Any]], received: Received) -> dict[str, Any] | None:
-    """By the id that a mail names, else by the number alone: a text that waited says so, and may stand in one
-    message with others."""
+def _match(
+    candidates: Sequence[dict[str, Any]], received: Received, copies: Mapping[str, list[Received]]
+) -> dict[str, Any] | None:
+    """By the id that a mail names, else by the number: a text that waited says so, and may stand in one
+    message with others. Of hundreds two may have the same six digits: their texts tell them apart."""
     if named := received.headers.get(ID_HEADER.lower()):
         return next((candidate for candidate in candidates if candidate["id"] == named), None)
-    return candidates[0] if candidates else None
+    return min(
+        candidates,
+        key=lambda n: (n["body"].splitlines()[0] not in received.body, len(copies.get(n["id"], ()))),
+        default=None,
+    )
 
 
 # --- sirens -------------------------------------------------------------------------------------------
