@@ -49,6 +49,8 @@ def read(clock: DeviceClock, at: Millis, received_at: Millis) -> tuple[Millis, b
     behind, gap = clock.behind, received_at - at
     if behind > 0 and gap >= behind - SAME:
         return at + behind, clock.learned
+    if -SAME <= behind < 0 and not clock.learned:
+        return (at + behind if gap < behind // 2 else at), False
     if behind < -SAME and not clock.learned:
         # Ahead of us since our clock went back. Not ahead any more: it went back too, or this is old.
         return (at, True) if gap >= -SAME else (at + behind, False)
