@@ -13,6 +13,8 @@ from firmware_sim.voices import iso
 
 LONGEST_ON: Millis = 60_000
 """What the device allows itself, whatever it is told."""
+CLOCK_SET: Millis = 1_767_225_600_000
+"""2026-01-01T00:00:00Z: a clock which shows less has not been set since the device was switched on."""
 SOUND_CARRIES_M = 150.0
 LIGHT_CARRIES_M = 60.0
 """How near an animal must be to take notice: of the horn, of the flash alone."""
@@ -25,7 +27,10 @@ class Order(Struct, frozen=True):
     v: int
     id: str
     do: str
-    until: str
+    for_ms: Millis | None = None
+    """How long to be at work at most, from receipt."""
+    until: str = ""
+    """The wall time at which it ends; nothing from a hub whose clock is not set."""
     sound: bool = False
     light: bool = False
     pattern: str = ""
@@ -60,7 +65,7 @@ class Siren(Online):
             return []
         try:
             order = msgspec.json.decode(payload, type=Order)
-            until = round(datetime.fromisoformat(order.until).timestamp() * 1_000)
+            until = round(datetime.fromisoformat(order.until).timestamp() * 1_000) if order.until else None
         except (ValueError, RecursionError, OverflowError):
             return []
         known = self.answers.get(order.id)
@@ -68,22 +73,33 @@ class Siren(Online):
             return []
         return [self.answer(order.id, known, now)] if known else self.obey(order, until, now)
 
-    def obey(self, order: Order, until: Millis, now: Millis) -> list[Transmission]:
+    def obey(self, order: Order, until: Millis | None, now: Millis) -> list[Transmission]:
         if order.do == "stop":
             stopped = [self.finish(now)] if self.order is not None else []
             return [*stopped, self.answer(order.id, "done", now)]
-        if self.clock(now) >= until:
+        lasts = self.lasts(order, until, now)
+        if lasts is not None and lasts <= 0:
             return [self.answer(order.id, "expired", now)]
         sound, light = order.sound and self.profile.sound, order.light and self.profile.light
         busy = self.order is not None and not (order.do == "warn" and self.order.do == "deter")
-        if order.do not in {"deter", "warn"} or busy or not (sound or light):
+        if lasts is None or order.do not in {"deter", "warn"} or busy or not (sound or light):
             return [self.answer(order.id, "refused", now)]
         stopped = [self.finish(now)] if self.order is not None else []
         self.order = order
-        self.off_at = now + min(until - self.clock(now), LONGEST_ON)
+        self.off_at = now + min(lasts, LONGEST_ON)
         carries = SOUND_CARRIES_M if sound else LIGHT_CARRIES_M
         self.world.deter(self.place, min(now + order.delay_ms, self.off_at), self.off_at, carries)
         return stopped
+
+    def lasts(self, order: Order, until: Millis | None, now: Millis) -> Millis | None:
+        """How long it may be at work: to the end that comes first. None where no end is known to it.
+
+        A clock that has not been set says nothing about `until`.
+        """
+        ends = [] if order.for_ms is None else [order.for_ms]
+        if until is not None and self.clock(now) >= CLOCK_SET:
+            ends.append(until - self.clock(now))
+        return min(ends, default=None)
 
     def finish(self, now: Millis) -> Transmission:
         """Horn and lamp off: the order has been carried out."""

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from devices.frame import Millis
-from hub.clock import Clock
+from hub.clock import Clock, is_sane
 from hub.deterrent import delay
 from hub.model import Command, Status
 
@@ -28,25 +28,28 @@ class Outbox(Protocol):
     async def update_command(self, command: Command) -> None: ...
 
 
-def payload(command: Command) -> bytes:
-    """The `/cmd` payload, version 1.
+def payload(command: Command, now: Millis) -> bytes:
+    """The `/cmd` payload, version 1, sent at `now`.
 
-    `until` lets the device ignore a command that comes too late; `delay_ms` is how long it waits before the
-    first burst, so that the animal cannot learn when it comes.
+    `for_ms` is how long the device is at work at most, from when it receives the command; it needs no clock.
+    `until` is the same end as wall time, so that a device whose clock is set ignores a command that comes too
+    late. It is missing while the hub's own clock is not set. `delay_ms` is how long the device waits before
+    the first burst, so that the animal cannot learn when it comes.
     """
-    until = datetime.fromtimestamp(command.until / 1000, UTC)
-    return msgspec.json.encode(
-        {
-            "v": 1,
-            "id": command.id,
-            "do": command.action,
-            "sound": command.sound,
-            "light": command.light,
-            "pattern": command.pattern,
-            "delay_ms": delay(command.id) if command.action == "deter" else 0,
-            "until": until.isoformat(timespec="milliseconds"),
-        }
-    )
+    order: dict[str, object] = {
+        "v": 1,
+        "id": command.id,
+        "do": command.action,
+        "sound": command.sound,
+        "light": command.light,
+        "pattern": command.pattern,
+        "delay_ms": delay(command.id) if command.action == "deter" else 0,
+        "for_ms": max(command.until - now, 0),
+    }
+    if is_sane(now):
+        until = datetime.fromtimestamp(command.until / 1000, UTC)
+        order["until"] = until.isoformat(timespec="milliseconds")
+    return msgspec.json.encode(order)
 
 
 async def deliver(
@@ -70,7 +73,7 @@ async def deliver(
                 await outbox.update_command(late)
                 continue
             try:
-                await publish(f"naruko/{site}/{command.device}/cmd", payload(command))
+                await publish(f"naruko/{site}/{command.device}/cmd", payload(command, clock.now()))
             except OSError as error:
                 if not away:
                     log.warning("command %s to %s waits: %s", command.id, command.device, error)

@@ -9,7 +9,7 @@ import pytest
 from shapely import intersects_xy
 
 from devices.frame import Millis
-from firmware_sim.faults import Fault, GatewayOutage, Restart
+from firmware_sim.faults import Fault, GatewayOutage, Restart, WrongClock
 from firmware_sim.fleet import Fleet
 from firmware_sim.report import Transmission
 from firmware_sim.scenarios import scenario
@@ -37,16 +37,19 @@ class Horn:
         run(self.fleet, self.now)
 
     def order(self, id: str, do: str = "deter", lasts: Millis = 20_000, **more: Any) -> list[str]:
+        """Of a hub whose clock is right, on its way for no time; a field given as None is left out."""
         until = datetime.fromtimestamp((self.now + lasts) / 1_000, UTC).isoformat(timespec="milliseconds")
-        order = {
+        fields = {
             "v": 1,
             "id": id,
             "do": do,
             "sound": True,
             "light": True,
             "pattern": "a",
+            "for_ms": lasts,
             "until": until,
         } | more
+        order = {name: value for name, value in fields.items() if value is not None}
         return self.results(self.fleet.command(f"{self.topic}/cmd", json.dumps(order).encode(), self.now))
 
     def wait(self, until: Millis) -> list[tuple[Millis, str]]:
@@ -122,7 +125,15 @@ def test_a_flash_refuses_to_make_noise(town: Town) -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"{}", b"\xff\xfe", b"[" * 5_000, b'{"v":1,"id":"x","do":"deter","until":"soon"}', b"null"],
+    [
+        b"",
+        b"{}",
+        b"\xff\xfe",
+        b"[" * 5_000,
+        b'{"v":1,"id":"x","do":"deter","until":"soon"}',
+        b'{"v":1,"id":"x","do":"deter","for_ms":"20 s"}',
+        b"null",
+    ],
 )
 def test_a_siren_ignores_what_is_no_order(town: Town, payload: bytes) -> None:
     horn = Horn(town)
@@ -151,6 +162,66 @@ def test_no_order_gets_through_a_dead_gateway(town: Town) -> None:
     horn = Horn(town, faults=(GatewayOutage("gw-kominkan", start, start + HOUR),))
     assert horn.order("c1") == []
     assert horn.wait(start + 2 * HOUR) == []
+
+
+# --- clocks ---
+
+
+def wrong_clock(town: Town, offset: Millis | None) -> WrongClock:
+    start = calm(town).starts_at
+    return WrongClock("siren-ueda-1", start, start + 24 * HOUR, offset)
+
+
+def silent_at(horn: Horn, began: Millis) -> Millis:
+    """How long after `began` it said that it was done."""
+    ((at, result),) = horn.wait(began + HOUR)
+    assert result == "c1 done"
+    assert horn.is_on(at - 1_000)
+    assert not horn.is_on(at)
+    return at - began
+
+
+@pytest.mark.parametrize(
+    ("offset", "without"),
+    [(None, ()), (None, ("until",)), (0, ("until",)), (-HOUR, ())],
+    ids=["its clock is not set", "both are not set", "the hub's is not set", "its clock is an hour behind"],
+)
+def test_a_siren_sounds_as_long_as_it_was_told_whichever_clock_is_wrong(
+    town: Town, offset: Millis | None, without: tuple[str, ...]
+) -> None:
+    horn = Horn(town, faults=(wrong_clock(town, offset),))
+    left_out: dict[str, Any] = dict.fromkeys(without)
+    assert horn.order("c1", **left_out) == []
+    assert silent_at(horn, horn.now) == 20_000
+
+
+@pytest.mark.parametrize(("lasts", "for_ms"), [(20_000, 5_000), (5_000, 20_000)])
+def test_a_siren_with_a_right_clock_obeys_the_end_that_comes_first(
+    town: Town, lasts: Millis, for_ms: Millis
+) -> None:
+    horn = Horn(town)
+    assert horn.order("c1", lasts=lasts, for_ms=for_ms) == []
+    assert abs(silent_at(horn, horn.now) - 5_000) <= 1_500, "by its own clock, which drifts"
+
+
+def test_an_order_that_was_held_up_on_its_way_is_too_late_by_the_clock(town: Town) -> None:
+    horn = Horn(town)
+    assert horn.order("c1", lasts=-5_000, for_ms=20_000) == ["c1 expired"]
+    assert not horn.is_on(horn.now)
+
+
+def test_whatever_its_clock_a_siren_never_sounds_longer_than_a_minute(town: Town) -> None:
+    horn = Horn(town, faults=(wrong_clock(town, None),))
+    horn.order("c1", lasts=HOUR)
+    assert silent_at(horn, horn.now) == LONGEST_ON
+
+
+def test_an_order_whose_end_a_siren_cannot_know_is_refused(town: Town) -> None:
+    horn = Horn(town, faults=(wrong_clock(town, None),))
+    assert horn.order("c1", for_ms=None) == ["c1 refused"]
+    assert horn.order("c2", for_ms=None, until=None) == ["c2 refused"]
+    assert horn.order("c3", for_ms=0) == ["c3 expired"]
+    assert not horn.is_on(horn.now)
 
 
 # --- animals and sirens ---
