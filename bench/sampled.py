@@ -18,17 +18,25 @@ START, WAITING, LOOP, OTHER = "start", "waiting", "loop", "other"
 
 CALLS = (
     ("acknowledge", "hub/ingest.py", ("acknowledge",)),
-    ("commit", "hub/ledger/book.py", ("commit", "commit_off_loop")),
-    ("insert", "hub/ledger/book.py", ("insert",)),
+    ("commit", "hub/ledger/writes.py", ("commit", "commit_off_loop")),
+    ("insert", "hub/ledger/writes.py", ("insert",)),
     ("known", "hub/ledger/", ("known",)),
 )
 """(step, file, functions): whatever these call is theirs."""
 ROOMS = (
     ("decode", ("hub/decode/", "devices/")),
-    ("health", ("hub/detect/health.py", "hub/detect/budget.py", "hub/detect/battery.py")),
+    (
+        "health",
+        (
+            "hub/detect/health.py",
+            "hub/detect/silent_devices.py",
+            "hub/detect/babbling.py",
+            "hub/detect/battery.py",
+        ),
+    ),
     ("quality", ("hub/quality/",)),
-    ("detect", ("hub/detect/", "hub/alerts.py", "hub/telling.py", "hub/deterrent.py", "hub/geofence.py")),
-    ("path", ("hub/pipeline.py", "hub/state.py", "hub/model.py", "hub/app.py", "hub/rounds.py")),
+    ("detect", ("hub/detect/", "hub/alerts/", "hub/telling/", "hub/deterrent.py", "hub/geofence.py")),
+    ("path", ("hub/pipeline.py", "hub/state.py", "hub/model/", "hub/app.py", "hub/rounds.py")),
     ("network", ("hub/ingest.py", "hub/readahead.py", "/paho/", "/aiomqtt/")),
     ("upkeep", ("hub/ledger/",)),
     (LOOP, ("/asyncio/", "/selectors.py")),

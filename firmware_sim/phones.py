@@ -1,4 +1,4 @@
-"""The people's phones: a mail server and a push server on free loopback ports, which keep what arrives."""
+"""The people's phones: a mail server and a web server on free loopback ports, which keep what arrives."""
 
 import asyncio
 import contextlib
@@ -10,27 +10,34 @@ from email import message_from_bytes
 from email.header import decode_header, make_header
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from devices.frame import Millis
 from hub.clock import SystemClock
 
+if TYPE_CHECKING:
+    from firmware_sim.browser import Browser
+
 LARGEST_REQUEST = 1_000_000
+PUSH = "/push/"
+"""Before the name of a browser."""
 
 
 class Received(NamedTuple):
     """One message as a phone shows it. `headers` in lower case: of the mail, or of the request."""
 
     channel: str
-    """mail, ntfy, line or json."""
+    """mail, ntfy, line, telegram, sms, push or json."""
     to: str
-    """Mail address, ntfy topic, LINE user id, or path."""
+    """Mail address, ntfy topic, LINE user id, Telegram chat, telephone number, name of a browser, or path."""
     title: str
     body: str
     at: Millis
     headers: dict[str, str]
+    call: dict[str, Any]
+    """The JSON of the request, or what a browser deciphered; empty for a mail."""
 
 
 class Behaviour(StrEnum):
@@ -40,12 +47,32 @@ class Behaviour(StrEnum):
     """Mail 550, push 403."""
     FAIL = "fail"
     """Mail 451, push 500."""
+    BUSY = "busy"
+    """Push 429."""
+    USED_UP = "used up"
+    """Push 429, as LINE says that the month's messages are used up."""
+    GONE = "gone"
+    """Push 410."""
     HANG = "hang"
     """Neither takes the message nor answers."""
     MUTE = "mute"
     """Takes the message and does not answer."""
     SLOW = "slow"
     """Answers well after `slow_s`."""
+
+
+REFUSALS = {
+    Behaviour.REFUSE: ("403 Forbidden", "{}"),
+    Behaviour.FAIL: ("500 Internal Server Error", "{}"),
+    Behaviour.BUSY: ("429 Too Many Requests", '{"message":"The API rate limit has been exceeded."}'),
+    Behaviour.USED_UP: ("429 Too Many Requests", '{"message":"You have reached your monthly limit."}'),
+    Behaviour.GONE: ("410 Gone", "{}"),
+}
+ANSWERS = {
+    "sms": ("200 OK", '{"result":{"message_id":1,"status":"ok"}}'),
+    "push": ("201 Created", ""),
+}
+"""Where it is not 200 and an empty object."""
 
 
 class Phones:
@@ -59,6 +86,10 @@ class Phones:
         self.mail_port = 0
         self.http_port = 0
         self.slow_s = slow_s
+        self.browsers: dict[str, Browser] = {}
+        """By name; `subscribe` makes one."""
+        self._taken: set[str] = set()
+        """Retry keys of LINE calls that were taken."""
         self.behaviours: dict[str, Behaviour] = {}
         """Address -> how it answers; may be changed at any time."""
         self._asked: list[str] = []
@@ -97,6 +128,13 @@ class Phones:
     def line_url(self) -> str:
         """What stands in for LINE's push endpoint."""
         return f"http://127.0.0.1:{self.http_port}/v2/bot/message/push"
+
+    def subscribe(self, name: str) -> str:
+        """A browser asks for notifications: its subscription, as JSON. Needs the extra `push`."""
+        from firmware_sim.browser import Browser  # noqa: PLC0415 (cryptography: only where it is asked for)
+
+        self.browsers[name] = Browser()
+        return self.browsers[name].subscription(f"http://127.0.0.1:{self.http_port}{PUSH}{name}")
 
     def asked(self, address: str) -> int:
         """How often a message for this address was offered, taken or not."""
@@ -158,40 +196,60 @@ class Phones:
     async def _push(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             path, headers, body = await _read_request(reader)
-            status = await self._take(path, headers, body)
-            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode())
+            status, answer = await self._take(path, headers, body)
+            head = f"HTTP/1.1 {status}\r\nContent-Length: {len(answer)}\r\nConnection: close\r\n\r\n"
+            writer.write(f"{head}{answer}".encode())
             await writer.drain()
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
 
-    async def _take(self, path: str, headers: dict[str, str], body: bytes) -> str:
+    async def _take(self, path: str, headers: dict[str, str], body: bytes) -> tuple[str, str]:
+        """Status and answer to one request."""
         try:
-            received = understand(path, headers, json.loads(body), SystemClock().now())
+            received = self._understand(path, headers, body)
         except (ValueError, LookupError, TypeError):
-            return "400 Bad Request"
+            return "400 Bad Request", "{}"
         behaviour = self.note(received.to)
         if behaviour is Behaviour.HANG:
             await self.never()
-        if behaviour is Behaviour.REFUSE:
-            return "403 Forbidden"
-        if behaviour is Behaviour.FAIL:
-            return "500 Internal Server Error"
+        if behaviour in REFUSALS:
+            return REFUSALS[behaviour]
+        key = headers.get("x-line-retry-key", "")
+        if key in self._taken:
+            return "409 Conflict", '{"message":"The retry key is already accepted"}'
+        self._taken |= {key} - {""}
         self.keep(received)
         if behaviour is Behaviour.MUTE:
             await self.never()
         if behaviour is Behaviour.SLOW:
             await asyncio.sleep(self.slow_s)
-        return "200 OK"
+        return ANSWERS.get(received.channel, ("200 OK", "{}"))
+
+    def _understand(self, path: str, headers: dict[str, str], body: bytes) -> Received:
+        at = SystemClock().now()
+        if path.startswith(PUSH):
+            name = path.removeprefix(PUSH)
+            call = self.browsers[name].read(body)
+            return Received("push", name, call["title"], call["body"], at, headers, call)
+        return understand(path, headers, json.loads(body), at)
 
 
 def understand(path: str, headers: dict[str, str], call: dict[str, Any], at: Millis) -> Received:
-    """A JSON call in the form of ntfy, of LINE's Messaging API, or of Apprise's `json://`."""
+    """A JSON call in the form of ntfy, of LINE's Messaging API, of Telegram's bots, of an SMSEagle, or of
+    Apprise's `json://`."""
+    to, title, body = path, call.get("title", ""), call.get("message", "")
     if "messages" in call:
-        return Received("line", call["to"], "", call["messages"][0]["text"], at, headers)
-    if "topic" in call:
-        return Received("ntfy", call["topic"], call.get("title", ""), call.get("message", ""), at, headers)
-    return Received("json", path, call.get("title", ""), call["message"], at, headers)
+        channel, to, body = "line", call["to"], call["messages"][0]["text"]
+    elif "chat_id" in call:
+        channel, to, body = "telegram", str(call["chat_id"]), call["text"]
+    elif "params" in call:
+        channel, to, body = "sms", call["params"]["to"], call["params"]["message"]
+    elif "topic" in call:
+        channel, to = "ntfy", call["topic"]
+    else:
+        channel, body = "json", call["message"]
+    return Received(channel, to, title, body, at, headers, call)
 
 
 async def _read_request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str], bytes]:
@@ -241,7 +299,7 @@ class _Postbox:
         headers, body = read_mail(content if isinstance(content, bytes) else content.encode())
         for address in envelope.rcpt_tos:
             self.phones.keep(
-                Received("mail", address, headers.get("subject", ""), body, SystemClock().now(), headers)
+                Received("mail", address, headers.get("subject", ""), body, SystemClock().now(), headers, {})
             )
             behaviour = self.phones.behaviours.get(address)
             if behaviour is Behaviour.MUTE:

@@ -5,6 +5,8 @@ import gc
 import logging
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from hub import command, notify, steps
 from hub.acts import apply
 from hub.clock import Clock, Step, SystemClock, monotonic
@@ -14,7 +16,8 @@ from hub.ingest import GATHER_S, Broker
 from hub.ledger import Ledger, keep_backups, tend
 from hub.ledger.opening import DamagedError, DiskError, trouble_of
 from hub.ledger.rescue import note_damage
-from hub.model import Event, EventKind, Message, Mode, Outcome
+from hub.links import Links
+from hub.model import Act, Event, EventKind, Message, Mode, Outcome
 from hub.notify import Send
 from hub.pipeline import Pipeline
 from hub.rounds import tick
@@ -48,7 +51,6 @@ class Hub:
         gather_s: float = GATHER_S,
         watched: bool = False,
     ) -> None:
-        self.town = town
         self.ledger = ledger
         self.clock = clock
         self.observe = observe
@@ -59,7 +61,11 @@ class Hub:
         self.pipeline = resume(town, ledger, mode=mode)
         self.broker = Broker(town.hub.mqtt, town.site.id, clock, gather_s)
         self.handled = 0
+        self.web_port: int | None = None
+        """Where the pages are, as soon as they are there."""
         self.ready = asyncio.Event()
+        self._undone = asyncio.Queue[Exception]()
+        """What went wrong with what somebody did on a page."""
         self._notifications = asyncio.Event()
         self._commands = asyncio.Event()
 
@@ -73,7 +79,15 @@ class Hub:
                 keep_backups(self.ledger, self.clock, self.town.zone_info), name="naruko.backup"
             )
             edges.create_task(
-                notify.deliver(self.ledger, self.town, self.clock, self._notifications, self.send),
+                notify.deliver(
+                    self.ledger,
+                    self.town,
+                    self.clock,
+                    self._notifications,
+                    self.send,
+                    links=self.pipeline.links,
+                    people=lambda: self.town.people,
+                ),
                 name="naruko.notify",
             )
             edges.create_task(
@@ -86,7 +100,12 @@ class Hub:
                 from hub import influx  # noqa: PLC0415 (27 MB, only where InfluxDB is configured)
 
                 edges.create_task(influx.forward(self.ledger, self.town, self.clock), name="naruko.influx")
+            if self.town.hub.web:
+                from hub import web  # noqa: PLC0415 (only where there are pages)
+
+                edges.create_task(web.serve(self, self.town.hub.web), name="naruko.web")
             edges.create_task(self._ingest(), name="naruko.ingest")
+            edges.create_task(self._until_undone(), name="naruko.undone")
             if self.watched:
                 self._watch(edges)
             log.info("ready: %d devices, %d zones, %d people", *self._sizes())
@@ -100,6 +119,11 @@ class Hub:
             edges.create_task(
                 deadman.ping(outside, self.pulse, watch.in_trouble, watch.prove), name="naruko.deadman"
             )
+
+    @property
+    def town(self) -> Town:
+        """As it is now: people enrol and leave."""
+        return self.pipeline.town
 
     def _sizes(self) -> tuple[int, int, int]:
         return len(self.town.devices), len(self.town.zones), len(self.town.people)
@@ -134,6 +158,18 @@ class Hub:
         if self.ledger.acts_after():
             await self._commit(lambda now: apply(self.pipeline, self.ledger.acts_after(), now))
 
+    async def do(self, act: Act) -> Outcome:
+        """What somebody does on a page: decided, and written down with what comes of it, before it returns.
+
+        `act` has the id 0 and no time yet. What could not be written ends the hub, as everywhere: its state
+        would hold what the ledger does not. The page would take the error for its own.
+        """
+        try:
+            return await self._commit(lambda now: apply(self.pipeline, [replace(act, at=now)], now))
+        except Exception as error:
+            self._undone.put_nowait(error)
+            raise
+
     def _as_of(self, messages: list[Message], now: int) -> list[Message]:
         followed = self.clock.followed
         return steps.restamped(messages, followed[-1], now) if followed else messages
@@ -147,23 +183,27 @@ class Hub:
         self._notifications.set()
         self._commands.set()
 
-    async def _commit(self, decide: Callable[[int], Outcome]) -> None:
+    async def _commit(self, decide: Callable[[int], Outcome]) -> Outcome:
         async with self.ledger.lock:
             if step := self.clock.step():
                 await self._follow(step)
             outcome = decide(self.clock.now())
             if outcome.is_empty():
-                return
+                return outcome
             await self.ledger.write(outcome)
             self.pulse.committed = monotonic()
         if outcome.commands:
-            self._commands.set()
+            self._commands.set()  # first: a thread that sends a mail is already in the loop's way
         if outcome.notifications:
             self._notifications.set()
         if self.observe:
             self.observe(outcome)
+        return outcome
 
     # --- edges --------------------------------------------------------------------------------
+
+    async def _until_undone(self) -> None:
+        raise await self._undone.get()
 
     async def _ingest(self) -> None:
         async def remember(topics: set[str], forgotten: bool) -> None:  # noqa: FBT001
@@ -199,9 +239,14 @@ class Hub:
 def resume(town: Town, ledger: Ledger, *, mode: Mode = Mode.ACTUAL, live: bool = True) -> Pipeline:
     """The pipeline as the ledger remembers it, also after a crash."""
     state = State.load(ledger.load_states(), ledger.open_alerts())
-    pipeline = Pipeline(town, state, ledger.known, mode=mode, live=live)
+    pipeline = Pipeline(town, state, ledger.known, mode=mode, live=live, links=links_of(town, ledger))
     pipeline.recall(ledger.messages_since(state.saved_at - RECALL_BEFORE))
     return pipeline
+
+
+def links_of(town: Town, ledger: Ledger) -> Links | None:
+    """None where phones cannot reach the hub's pages."""
+    return Links(ledger.secret("link_secret"), town.site.hub_url) if town.has_pages else None
 
 
 async def serve(town: Town) -> None:
@@ -229,6 +274,8 @@ async def _serve(town: Town) -> None:
             told = last_word.restored(town, ledger.restored, clock.now())
             await ledger.store(Outcome(notifications=told))
         hub = Hub(town, ledger, clock, watched=True)
+        for warning in hub.town.warnings[len(town.warnings) :]:
+            logging.getLogger("naruko.people").warning("%s", warning)
         gc.freeze()  # config and modules stay: no collection needs to walk over them again
         await hub.run()
     except (Exception, BaseExceptionGroup) as error:

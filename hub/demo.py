@@ -21,10 +21,10 @@ from firmware_sim.phones import Phones
 from firmware_sim.report import Transmission
 from firmware_sim.scenarios import scenario
 from firmware_sim.scenarios.story import openings
-from hub import notify
+from hub import notify, report
 from hub.app import Hub
 from hub.clock import SetClock, monotonic
-from hub.config.settings import LedgerSettings, Mqtt
+from hub.config.settings import LedgerSettings, Mqtt, Web
 from hub.config.shapes import Channel, Person
 from hub.config.town import Town
 from hub.ingest import heed_cancel
@@ -76,11 +76,22 @@ class RunningClock(SetClock):
         self._stopped = True
 
 
-def in_house(town: Town, phones: Phones, mqtt_port: int, ledger: Path) -> Town:
-    """The town with its broker, its ledger and everybody's phone on loopback: nothing leaves the machine."""
+def in_house(town: Town, phones: Phones, mqtt_port: int, ledger: Path, pages_port: int | None = None) -> Town:
+    """The town with its broker, its ledger and everybody's phone on loopback: nothing leaves the machine.
+
+    `pages_port`: where its pages are; None: it has none.
+    """
     people = {person.id: _with_local_phone(person, phones) for person in town.people.values()}
     mqtt = Mqtt(host="127.0.0.1", port=mqtt_port, topics=town.hub.mqtt.topics)
-    update = {"mqtt": mqtt, "ledger": LedgerSettings(path=ledger), "influx": None}
+    pages = Web(port=pages_port, photos=ledger.parent / "photos") if pages_port else None
+    site = town.site.model_copy(update={"hub_url": f"http://127.0.0.1:{pages_port}" if pages else ""})
+    update = {
+        "mqtt": mqtt,
+        "ledger": LedgerSettings(path=ledger),
+        "influx": None,
+        "web": pages,
+        "site": site,
+    }
     return replace(town, hub=town.hub.model_copy(update=update), people=people)
 
 
@@ -92,7 +103,8 @@ def _with_local_phone(person: Person, phones: Phones) -> Person:
             "ntfy": f"ntfy://127.0.0.1:{phones.http_port}/{name}",
             "line": f"line://demo-token/U{name}?image=no",
         }.get(channel.kind, f"json://127.0.0.1:{phones.http_port}/{name}")
-        return Channel(kind=channel.kind, url=SecretStr(url))
+        kind = "other" if channel.kind == "push" else channel.kind
+        return Channel(kind=kind, url=SecretStr(url))
 
     channels = tuple(local(channel, index) for index, channel in enumerate(person.channels))
     return person.model_copy(update={"channels": channels})
@@ -259,11 +271,10 @@ def phones_in_house() -> Iterator[Phones]:
 
 async def play(town: Town, options: Options, story: Story) -> dict[str, Any]:
     """The whole demo; returns the report. Cancelled, it ends early with what there is to report."""
-    from hub import report  # noqa: PLC0415
-
     with tempfile.TemporaryDirectory(prefix="naruko-demo-") as folder, phones_in_house() as phones:
         async with embedded_broker(options.port):
-            local = in_house(town, phones, options.port, Path(folder) / "naruko.db")
+            pages = free_port() if options.speed else None  # flat out there is nobody to tap
+            local = in_house(town, phones, options.port, Path(folder) / "naruko.db", pages)
             demo = Demo(local, options, story)
             await asyncio.to_thread(demo.latencies.load)
             ledger = Ledger.open(local.hub.ledger.path, local.hub.ledger)
@@ -277,6 +288,7 @@ async def play(town: Town, options: Options, story: Story) -> dict[str, Any]:
                     send=demo.latencies.send,
                     tick_s=0.2 if options.speed else NEVER_S,
                 )
+                story.links = hub.pipeline.links
                 await _until_first(demo.run(hub, options.port), hub.run())
                 return report.build(ledger, hub.pipeline, demo.latencies.ms)
 

@@ -84,6 +84,11 @@ class _Case(Struct, frozen=True):
     event: Event
     alert_id: str
     now: Millis
+    in_drill: bool = False
+
+    def on_for(self, usual: Millis) -> Millis:
+        """How long a siren acts: in a drill just long enough to be seen to work."""
+        return min(usual, self.town.policy.deterrent.drill_siren) if self.in_drill else usual
 
 
 def decide(  # noqa: PLR0917 (a decision takes what it needs)
@@ -93,12 +98,15 @@ def decide(  # noqa: PLR0917 (a decision takes what it needs)
     event: Event,
     alert_id: str,
     now: Millis,
+    *,
+    in_drill: bool = False,
 ) -> tuple[States, list[Command]]:
     """What an event makes the sirens do. Returns the states that changed, and commands to send now."""
-    if event.kind in (EventKind.ANIMAL_SEEN, EventKind.ANIMAL_MOVED):
-        return _deter(_Case(town, geofence, states, event, alert_id, now))
+    case = _Case(town, geofence, states, event, alert_id, now, in_drill)
+    if event.kind in (EventKind.ANIMAL_SEEN, EventKind.RETURNED, EventKind.ANIMAL_MOVED):
+        return _deter(case)
     if event.kind in (EventKind.DEBRIS_FLOW, EventKind.DEBRIS_CONFIRMED):
-        return _warn(_Case(town, geofence, states, event, alert_id, now))
+        return _warn(case)
     return {}, []
 
 
@@ -166,7 +174,7 @@ def _deter(case: _Case) -> tuple[States, list[Command]]:
             alert_id=case.alert_id,
             action="deter",
             created_at=now,
-            until=now + policy.max_on,
+            until=now + case.on_for(policy.max_on),
             sound=sound,
             light=light,
             pattern=_next_pattern(state, command_id),
@@ -254,7 +262,7 @@ def _warn(case: _Case) -> tuple[States, list[Command]]:
             alert_id=case.alert_id,
             action="warn",
             created_at=now,
-            until=now + town.policy.deterrent.warn_on,
+            until=now + case.on_for(town.policy.deterrent.warn_on),
             sound=profile.sound,
             light=profile.light,
             pattern=WARN_PATTERN,

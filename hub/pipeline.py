@@ -7,20 +7,18 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from devices.frame import Millis, Signal
-from hub import alerts, deterrent, quality, storm, telling
+from hub import deterrent, quality
 from hub.alerts import Scene
 from hub.clock import is_sane
-from hub.config.shapes import Device, Kind, Profile
 from hub.config.town import Town
 from hub.decode import Decoder, QuarantineError, fingerprint
-from hub.detect import health, missed, river, slope, trap, wildlife
-from hub.detect.budget import Shut
-from hub.geofence import Geofence
+from hub.detect import health, missed, river, silent_devices, slope, trap, wildlife
+from hub.detect.babbling import Shut
+from hub.dispatch import Dispatch, Post
+from hub.links import Links
 from hub.model import (
-    Command,
     Event,
     Freshness,
     Message,
@@ -32,11 +30,9 @@ from hub.model import (
     Verdict,
 )
 from hub.quality import skew
-from hub.state import State
+from hub.state import SITE, State
 
 LEVEL = "level_m"
-SITE = "site"
-"""Key of a state that is one for the whole site."""
 NEVER_HEARD = health.DeviceHealth()
 UNTESTED = quality.DeviceQuality()
 CALM = river.RiverState()
@@ -61,16 +57,11 @@ class Word(NamedTuple):
     received_at: Millis
 
 
-class Post(NamedTuple):
-    """What the path asks of every message's device, looked up once."""
+class Pipeline(Dispatch):
+    """The path, and what the hub notes of its devices on the way.
 
-    device: Device
-    profile: Profile
-    late_after: Millis
-
-
-class Pipeline:
-    """Town, state and the steps between. `known` answers which fingerprints the ledger already holds."""
+    `known` answers which fingerprints the ledger already holds.
+    """
 
     def __init__(
         self,
@@ -80,27 +71,18 @@ class Pipeline:
         *,
         mode: Mode = Mode.ACTUAL,
         live: bool = True,
+        links: Links | None = None,
     ) -> None:
-        self.town = town
-        self.state = state
+        super().__init__(town, state, mode=mode, live=live, links=links)
         self.known = known
-        self.mode = mode
-        self.live = live
-        """False in a replay: nothing is sent, no siren sounds."""
         self.decoder = Decoder(town)
-        self.posts = {
-            device.id: Post(device, town.profile(device), late_after(town, device))
-            for device in town.devices.values()
-        }
         self.live_within = town.policy.deterrent.live_within
-        self.geofence = Geofence(town)
         self.strangers = health.StrangerLimits(town.policy.health.max_per_minute)
         self.shut = Shut()
         self.streams = tuple({d.slope.stream: None for d in town.devices.values() if d.slope})
         self.hearing_since: Millis = 0
         """When this hub last began to hear: its start, or the broker's return. Silence counts from there."""
         self.health_looked: Millis = 0
-        self.clocks: dict[str, skew.DeviceClock] = state.rooms["clock"]
         self.punctual: set[str] = set()
         """Devices whose clock agreed with ours when they last spoke, our own steps apart (`clocks`)."""
         self.taken = 0
@@ -110,6 +92,8 @@ class Pipeline:
     def run(self, messages: Iterable[Message], now: Millis) -> Outcome:
         """All that this batch changes. The caller commits it, and only then acknowledges the batch."""
         outcome = Outcome()
+        if self.state.rooms["maintenance"]:
+            self.tend(now)
         if self.shut.topics:
             messages = [message for message in messages if not self.shut.sheds(message)]
         decoded = [self._decode(message) for message in messages]
@@ -185,7 +169,7 @@ class Pipeline:
         if self.live and not is_sane(received_at):
             return
         before = self.clocks.get(id, skew.UNKNOWN)
-        beat = health.heartbeat(post.device, post.profile, flood=False)
+        beat = silent_devices.heartbeat(post.device, post.profile, flood=False)
         after, kind = skew.weigh(before, stated, received_at, beat)
         if after is None:
             self.state.drop("clock", id)
@@ -321,42 +305,6 @@ class Pipeline:
         for event in events:
             self.happened(scene, event, outcome)
 
-    def happened(self, scene: Scene, event: Event, outcome: Outcome) -> None:
-        """An event to the alert of its incident, to the deterrents, and to people."""
-        outcome.events.append(event)
-        if event.device != scene.device.id and event.device in self.town.devices:
-            scene = self.scene(self.town.devices[event.device], scene.now)
-        alert, tellings = alerts.step(scene, self.state.alerts.get(event.incident), event)
-        if alert is None:
-            return
-        commands = self._command(scene, event, alert.id) if self.live and self._is_sure(event) else []
-        alert = replace(alert, peak=max(alert.peak, alert.severity))
-        told, notifications = telling.tell(scene, alert, event, tellings, commands, live=self.live)
-        if notifications:
-            storms, told, notifications = storm.sift(
-                scene, self.state.rooms["storm"], alert, told, notifications
-            )
-            for person, weather in storms.items():
-                self.state.put("storm", person, weather)
-        alert = told
-        self.state.put_alert(alert)
-        outcome.alerts.append(alert)
-        outcome.commands += commands
-        outcome.notifications += notifications
-
-    def _is_sure(self, event: Event) -> bool:
-        """False where a wrong clock may hide that it is long past: people are told, no siren sounds."""
-        clock = self.clocks.get(event.device)
-        return clock is None or not (clock.learned or (clock.behind < 0 and event.freshness is not LIVE))
-
-    def _command(self, scene: Scene, event: Event, alert_id: str) -> list[Command]:
-        states, commands = deterrent.decide(
-            self.town, self.geofence, self.state.rooms["deterrent"], event, alert_id, scene.now
-        )
-        for device, state in states.items():
-            self.state.put("deterrent", device, state)
-        return commands
-
     # --- what else the middle is asked -------------------------------------------------------------
 
     def save(self, now: Millis) -> None:
@@ -393,16 +341,9 @@ class Pipeline:
         if away:
             self.state.put("away", SITE, away)
 
-    def device(self, id: str) -> Device | None:
-        """The device, or any other where the town has it no more: what it began must still come to an end."""
-        return self.town.devices.get(id) or next(iter(self.town.devices.values()), None)
-
     def lost(self) -> int:
         """Messages that never came, by the gaps in the devices' own numbering."""
         return sum(state.lost for state in self.state.rooms["health"].values())
-
-    def scene(self, device: Device, now: Millis) -> Scene:
-        return Scene(self.town, self.geofence, device, self.mode, now)
 
 
 def _is_one_of_its_kind(uplink: Uplink | None, received_at: Millis) -> bool:
@@ -410,13 +351,3 @@ def _is_one_of_its_kind(uplink: Uplink | None, received_at: Millis) -> bool:
     if uplink is None or uplink.identity:
         return True
     return uplink.at is not None and quality.is_plausible(uplink.at, received_at)
-
-
-def late_after(town: Town, device: Device) -> Millis:
-    """From which age on what this device reports is history."""
-    policy = town.policy
-    if device.gauge:
-        return device.gauge.late_after
-    if device.trap:
-        return policy.trap.late_after
-    return policy.wildlife.late_after if town.kind(device) is Kind.ANIMAL else policy.slope.late_after

@@ -10,19 +10,28 @@ from devices.frame import Millis
 from hub.detect.health import DeviceHealth
 from hub.detect.hub import Worry
 from hub.detect.missed import Away, Missed
+from hub.detect.patrol import Round
 from hub.detect.river import RiverState
 from hub.detect.slope import StreamState
 from hub.detect.trap import TrapState
 from hub.detect.wildlife import WildlifeState
 from hub.deterrent import DeterrentState
+from hub.drill import Drill
 from hub.model import Alert, AlertState
+from hub.people.enrolment import Invitation
+from hub.people.roll import Enrolled, Said
 from hub.quality import DeviceQuality
 from hub.quality.skew import DeviceClock
-from hub.storm import Storm
+from hub.telling.budget import Spent
+from hub.telling.held import Held
+from hub.telling.silences import Period, Withheld
+from hub.telling.storm import Storm
 from hub.watch.digest import Morning
 from hub.watch.roll_call import RollCall
 
 LATER = "later"
+SITE = "site"
+"""Key of a state that is one for the whole site."""
 RECALL_BEFORE: Millis = 15_000
 """So long before a save a message may have come that it does not hold: it was waiting for its turn."""
 
@@ -56,6 +65,16 @@ ROOMS: dict[str, type[Struct]] = {
     "roll_call": RollCall,
     "saved": Saved,
     "storm": Storm,
+    "silence": Period,
+    "maintenance": Period,
+    "withheld": Withheld,
+    "drill": Drill,
+    "held": Held,
+    "budget": Spent,
+    "patrol": Round,
+    "invitation": Invitation,
+    "person": Enrolled,
+    "said": Said,
 }
 
 

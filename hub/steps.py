@@ -16,23 +16,30 @@ from msgspec.structs import replace
 
 from devices.frame import Millis
 from hub.clock import Step
-from hub.detect.budget import MINUTE, Budget
+from hub.detect.babbling import MINUTE, Budget
 from hub.detect.flapping import Flap
 from hub.detect.health import DeviceHealth
 from hub.detect.hub import Worry
 from hub.detect.missed import Away, Missed
+from hub.detect.patrol import Round
+from hub.detect.returned import DrivenOff
 from hub.detect.river import Below, RiverState
 from hub.detect.slope import Rainfall, StreamState, Trigger
 from hub.detect.trap import TrapState
 from hub.detect.wildlife import Incident, Sign
 from hub.deterrent import DeterrentState
-from hub.model import Act, Alert, Command, Message, Notification, Outcome
+from hub.drill import Drill
+from hub.model import Act, Alert, Command, Event, Message, Notification, Outcome, Task
+from hub.people.enrolment import Invitation
+from hub.people.roll import Enrolled, Said
 from hub.pipeline import Pipeline
 from hub.quality import DeviceQuality
 from hub.quality.level import Belief, Run
 from hub.quality.skew import UNKNOWN, DeviceClock, after_step
 from hub.state import Saved
-from hub.storm import Storm
+from hub.telling.held import Item
+from hub.telling.silences import Period
+from hub.telling.storm import Storm
 from hub.watch.roll_call import RollCall
 
 MOMENTS: dict[type[Struct], tuple[str, ...]] = {
@@ -55,7 +62,8 @@ MOMENTS: dict[type[Struct], tuple[str, ...]] = {
     StreamState: ("opened_at", "last_at"),
     Trigger: ("at",),
     Rainfall: ("wet_at", "read_at"),
-    TrapState: ("since", "last_word", "armed_since"),
+    TrapState: ("since", "last_word", "armed_since", "seen_at", "proved_at"),
+    Round: ("told_at",),
     Incident: ("opened_at", "last_at", "heard_at", "tally_at"),
     Sign: ("at", "received_at"),
     DeterrentState: ("last_on", "until", "finished_at"),
@@ -64,8 +72,17 @@ MOMENTS: dict[type[Struct], tuple[str, ...]] = {
     Missed: ("until",),
     RollCall: ("sent_at", "heard"),
     Storm: ("recent", "since", "due_at"),
+    Period: ("since",),
+    Drill: ("since",),
+    Event: ("at", "received_at"),
+    DrivenOff: ("last_at",),
+    Item: ("at",),
+    Invitation: ("until",),
+    Enrolled: ("at",),
+    Said: ("quiet_until", "heard_at", "left_at"),
     Saved: ("at",),
-    Alert: ("opened_at", "updated_at", "last_told_at"),
+    Alert: ("opened_at", "updated_at", "last_told_at", "acknowledged", "worse_at"),
+    Task: ("since", "eta", "waiting_since"),
     Notification: ("created_at", "event_received_at", "expires_at", "next_at", "finished_at"),
     Command: ("created_at", "until", "finished_at"),
     Act: ("at",),

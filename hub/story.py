@@ -13,7 +13,9 @@ from devices.frame import Millis
 from hub import maps
 from hub.config.shapes import Role
 from hub.config.town import Town
+from hub.links import Links, Purpose
 from hub.model import Alert, Command, Event, EventKind, Notification, Outcome, Reason, Severity, Status
+from hub.telling.audience import ON_CALL
 from hub.wording.values import words
 
 COLOURS = {
@@ -29,10 +31,31 @@ UNTOLD = frozenset({EventKind.ANIMAL_SUSPECT, EventKind.ANIMAL_MOVED})
 
 EVENTS = {
     EventKind.ANIMAL_SEEN: ("動物", "animal seen"),
+    EventKind.RETURNED: ("動物 再来", "animal back"),
     EventKind.ANIMAL_GONE: ("動物 終了", "animal gone"),
     EventKind.TRAP_SPRUNG: ("わな作動", "trap sprung"),
     EventKind.TRAP_SILENT: ("わな 連絡なし", "sprung trap silent"),
     EventKind.TRAP_RESET: ("わな 完了", "trap reset"),
+    EventKind.TASK_TAKEN: ("対応者 決定", "task taken"),
+    EventKind.TASK_JOINED: ("一緒に行く", "one more goes"),
+    EventKind.TASK_ARRIVED: ("現場 到着", "on site"),
+    EventKind.TASK_LEFT: ("行けない", "cannot go"),
+    EventKind.TASK_LAPSED: ("連絡なし", "promise ran out"),
+    EventKind.TASK_OVERDUE: ("未対応", "nobody goes"),
+    EventKind.TASK_QUIET: ("現場から 連絡なし", "no word from the site"),
+    EventKind.TASK_DONE: ("対応 完了", "task done"),
+    EventKind.PATROL_MISSING: ("見回り 未記録", "round not recorded"),
+    EventKind.PATROL_DONE: ("見回り 終了", "round over"),
+    EventKind.ACKNOWLEDGED: ("確認", "seen by somebody"),
+    EventKind.REPEATED: ("続報", "told again"),
+    EventKind.LABELLED: ("報告", "labelled"),
+    EventKind.CONFIRMED: ("本当", "confirmed"),
+    EventKind.CANCELLED: ("取消", "cancelled"),
+    EventKind.CLOSED: ("終了", "closed"),
+    EventKind.DRILL_OVER: ("訓練 終了", "drill over"),
+    EventKind.CLOCK_WRONG: ("時計 ずれ", "clock wrong"),
+    EventKind.CLOCK_RIGHT: ("時計 良好", "clock right again"),
+    EventKind.MESSAGES_MISSED: ("届かないデータ", "messages missed"),
     EventKind.LEVEL_UP: ("水位 上昇", "river up"),
     EventKind.LEVEL_DOWN: ("水位 低下", "river down"),
     EventKind.LEVEL_CLEAR: ("水位 平常", "river back to normal"),
@@ -67,6 +90,9 @@ REASONS = {
     Reason.UNVERIFIED: ("要確認", "a person must look"),
     Reason.REPEATED: ("再度", "again"),
     Reason.REPORTED: ("定時", "at its hour"),
+    Reason.TAKEN: ("対応者決定", "somebody goes"),
+    Reason.DONE: ("完了", "it is dealt with"),
+    Reason.OVERDUE: ("未対応", "nobody goes"),
     Reason.SUMMARY: ("まとめ", "held in a storm"),
 }
 
@@ -90,6 +116,7 @@ OTHER = {
     "unconfirmed": ("未確認", "unconfirmed"),
     "messages": ("件受信", "messages"),
     "speed": ("倍速", "times real time"),
+    "page": ("電話のページ", "page on the phone of"),
     "flat_out": ("最高速", "as fast as it goes"),
     "house": (
         "ブローカー、ハブ、通知先の電話はすべてこの機械の中。外には何も送りません。終了は Ctrl-C。",
@@ -105,6 +132,8 @@ class Story:
         self.town = town
         self.console = console
         self.lang = lang
+        self.links: Links | None = None
+        """To the hub's pages; None: it has none."""
         self._ahead: list[tuple[Millis, str]] = []
         self._status = console.status("", spinner="dots")
 
@@ -195,6 +224,20 @@ class Story:
             self.console.print(
                 Text(f"         {maps.google_link(alert.lat, alert.lon)}", "blue"), soft_wrap=True
             )
+        self._page(notifications)
+
+    def _page(self, notifications: Sequence[Notification]) -> None:
+        """Of a new alert, the page that one who was told opens on the phone: a hunter, where one was."""
+        opened = [n for n in notifications if n.reason is Reason.OPENED and n.recipient in self.town.people]
+        if not self.links or not opened:
+            return
+        goes = (n for n in opened if ON_CALL.intersection(self.town.people[n.recipient].roles))
+        told = next(goes, opened[0])
+        url = self.links.of_notification(Purpose.ALERT, told.id)
+        name = self.town.people[told.recipient].name
+        self.console.print(
+            Text(f"         {self.say(OTHER['page'])} {name}: {url}", "bold blue"), soft_wrap=True
+        )
 
     def _people(self, notifications: Sequence[Notification]) -> Iterable[str]:
         """`水田 守 (farmer: mail ntfy)`."""
@@ -202,9 +245,9 @@ class Story:
         for notification in notifications:
             by.setdefault(notification.recipient, []).append(notification.channel_kind)
         for id, channels in by.items():
-            person = self.town.people[id]
-            role = self.say(ROLES[person.roles[0]])
-            yield f"{person.name} ({role}: {' '.join(channels)})"
+            person = self.town.people.get(id)  # None: has enrolled on the page
+            role = f"{self.say(ROLES[person.roles[0]])}: " if person else ""
+            yield f"{person.name if person else id} ({role}{' '.join(channels)})"
 
     def _local(self, at: Millis) -> datetime:
         return datetime.fromtimestamp(at / 1000, UTC).astimezone(self.town.zone_info)

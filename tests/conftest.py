@@ -2,12 +2,37 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from firmware_sim.phones import Phones
+from hub.notify import AppriseSender
 from tests import servers
+from tests.browser import Browser, chromium
 
 _left_out: Counter[str] = Counter()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger of a test is."""
+    return tmp_path / "naruko.db"
+
+
+@pytest.fixture(scope="module")
+def sender() -> AppriseSender:
+    """With all of Apprise loaded; for people and channels of your own."""
+    loaded = AppriseSender()
+    loaded.load()
+    return loaded
+
+
+@pytest.fixture
+def phones() -> Iterator[Phones]:
+    """A mail server and a web server, as they stand behind people's phones."""
+    with Phones() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +54,19 @@ def broker() -> Iterator[servers.Server]:
     """Mosquitto for tests which never stop it: choose a site and client ids of your own."""
     with servers.mosquitto() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def started_browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def browser(started_browser: Browser) -> Iterator[Browser]:
+    """Headless Chromium: `browser.phone()` is a phone for this test."""
+    yield started_browser
+    started_browser.put_away()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -10,13 +10,22 @@ from hub import quality
 from hub.config.policy import RiverPolicy
 from hub.config.shapes import Device, Kind, Profile
 from hub.detect import river
-from hub.model import Event, EventKind, Message, Reading, Uplink
+from hub.model import Event, EventKind, Flag, Message, Reading, Uplink
 from hub.recordings import millis
+from tests.towns import MINUTE, at, gauge
 
 LIVE_WITHIN = 120_000
 EVERY_10_MIN = Profile(model="gauge", name="gauge", kind=Kind.RIVER, heartbeat="10m")
 EVERY_HOUR = Profile(model="gauge", name="gauge", kind=Kind.RIVER, heartbeat="1h")
 EVERY_5_MIN = Profile(model="gauge", name="gauge", kind=Kind.RIVER, heartbeat="5m")
+
+NOW = at("2026-07-01 00:00")
+STEP = 10 * MINUTE
+AYAGAWA = {"standby": 2.75, "caution": 3.95, "evac_judge": 4.00, "danger": 4.45}
+"""綾川 鴨川新橋: two of its levels are 5 cm apart."""
+
+UP, DOWN, CLEAR = EventKind.LEVEL_UP, EventKind.LEVEL_DOWN, EventKind.LEVEL_CLEAR
+UNVERIFIED, VERIFIED = EventKind.LEVEL_UNVERIFIED, EventKind.LEVEL_VERIFIED
 
 
 class Bank:
@@ -40,11 +49,11 @@ class Bank:
         return [self.level(start + step * i, level_m) for i, level_m in enumerate(levels_m)]
 
     def hear(self, uplink: Uplink, received_at: int, *, retain: bool = False) -> list[Reading]:
-        gauge = self.device.gauge
-        assert gauge is not None
-        at, freshness, _ = quality.when(uplink.at, received_at, gauge.late_after, LIVE_WITHIN, retain=retain)
+        own = self.device.gauge
+        assert own is not None
+        when, freshness, _ = quality.when(uplink.at, received_at, own.late_after, LIVE_WITHIN, retain=retain)
         self.quality, readings = quality.check(
-            self.device, self.profile, self.quality, uplink, at, freshness, received_at
+            self.device, self.profile, self.quality, uplink, when, freshness, received_at
         )
         for reading in readings:
             self.judge(reading)
@@ -63,6 +72,15 @@ class Bank:
             for event in self.events
             if not kinds or event.kind in kinds
         ]
+
+
+def bank(levels_m: dict[str, float] | None = None, **of_gauge: Any) -> Bank:
+    """The gauge `g` of the 綾川, or one with levels of its own."""
+    return Bank(gauge("g", AYAGAWA if levels_m is None else levels_m, **of_gauge))
+
+
+def reading(level_m: float | None, now: int, flag: Flag = Flag.PASS, *tests: str, **more: Any) -> Reading:
+    return Reading("g", "level_m", now, level_m, flag, more.pop("received_at", now), tests, **more)
 
 
 def said(message: Message) -> dict[str, Any]:

@@ -6,8 +6,16 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple, Self
 
+from hub.config.policy import HealthPolicy
+from hub.config.town import Town
+from tests.hubs import at_broker
+from tests.towns import pir, town
+
 CONNECT, CONNACK, PUBLISH, PUBACK = 1, 2, 3, 4
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 10, 11, 12, 13, 14
+
+UP = "naruko/test/pir-1/up"
+"""A topic of `village`."""
 
 
 class Connect(NamedTuple):
@@ -217,3 +225,9 @@ def _topics(body: bytes, *, with_qos: bool) -> list[str]:
         topics.append(topic.decode())
         body = body[1:] if with_qos else body
     return topics
+
+
+def village(broker: ScriptedBroker, **mqtt: object) -> Town:
+    """Two sensors whose hub listens at this broker."""
+    plenty = HealthPolicy(max_per_minute=1_000_000)
+    return at_broker(town([pir("pir-1"), pir("pir-2")], health=plenty), broker.port, **mqtt)

@@ -84,8 +84,8 @@ def valley(**policy: Any) -> Town:
 
 
 def quiet_valley() -> Town:
-    """As the valley, and nobody is told that a device is silent."""
-    town = valley()
+    """As the valley, and nobody is told that a device is silent or a trap waits."""
+    town = valley(trap=towns.UNCHASED)
     return dataclasses.replace(
         town, devices={id: d.model_copy(update={"heartbeat": 0}) for id, d in town.devices.items()}
     )

@@ -248,7 +248,7 @@ def test_a_sprung_trap_that_falls_silent_is_told_once_more_and_to_the_operators(
     told = t.told("trap_silent updated: owner on operator", "sensor_offline opened: owner operator")
     silent = next(n for n in told if n.template == "trap_silent")
     assert "最後の連絡 20:00" in silent.body
-    t.at("2026-11-22 12:00").silence()
+    t.at("2026-11-22 06:30").silence()
 
 
 def test_a_trap_taken_out_of_use_springs_without_an_alert():

@@ -166,11 +166,12 @@ def test_another_flow_of_a_town_that_keeps_doubt_to_its_office_reaches_those_bel
     t.told("debris_flow escalated: kato mori", "debris_confirmed escalated: office kato")
 
 
-def test_a_debris_alert_closed_by_hand_ends_without_a_word_and_the_next_cut_opens_another():
+def test_a_debris_alert_closed_by_hand_is_told_to_all_who_ran_and_the_next_cut_opens_another():
     t = Timeline(torrent())
     t.says("wire-1", CUT)
     t.told("debris_unconfirmed opened: office kato", "debris_flow opened: mori kato")
-    t.passes(HOUR).does("close", t.open("debris")[0].id).silence()
+    t.passes(HOUR).does("close", t.open("debris")[0].id)
+    t.told("debris_closed cleared: office kato mori")
     t.passes(MINUTE).says("wire-1", CUT).silence()
     t.passes(MINUTE).says("wire-1", MENDED).says("wire-1", CUT)
     t.told("debris_unconfirmed opened: office kato", "debris_flow opened: mori kato")

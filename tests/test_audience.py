@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.audience import ON_CALL, Audience, on_duty, resolve, zones_of_gauge, zones_of_stream
 from hub.config.shapes import Role
+from hub.telling.audience import ON_CALL, Audience, resolve, zones_of_gauge, zones_of_stream
+from hub.telling.roster import is_on_duty
 from tests.towns import DAY, at, person, square, town
 
 FARMER, HUNTER, PATROL, OFFICIAL = Role.FARMER, Role.HUNTER, Role.PATROL, Role.OFFICIAL
@@ -34,7 +35,7 @@ def meant(people, audience, zones=(), now=EVENING):
 )
 def test_duty_on_saturday_runs_from_its_six_to_six_on_sunday(when, on):
     hunter = person("hunter", "hunter", duty=("sat",))
-    assert on_duty(hunter, at(when), town().zone_info) is on
+    assert is_on_duty(town(people=[hunter]), hunter, HUNTER, at(when)) is on
 
 
 def test_only_the_hunters_on_duty_are_meant():

@@ -169,7 +169,7 @@ def test_everything_that_waits_is_told_once_the_most_urgent_first(waiting: list[
 def test_what_is_late_says_of_when_it_is_and_what_is_not_is_left_as_it_was() -> None:
     lone = at(7, "n7", title="【クマ 危険】神社", body="12:07 神社でクマらしい動物を見つけました。")
     assert letter([lone]).as_sent.body.splitlines() == [
-        "遅れて届いたお知らせです（12:07のもの）。",
+        "12:07のお知らせが遅れて届きました。",
         "12:07 神社でクマらしい動物を見つけました。",
     ]
     assert letter([lone], late=False).as_sent == lone
@@ -178,9 +178,7 @@ def test_what_is_late_says_of_when_it_is_and_what_is_not_is_left_as_it_was() -> 
 def test_who_missed_something_of_it_gets_a_follow_up_that_says_how_many() -> None:
     told = letter([at(7, "n7", title="【水位 危険】小野川", body="小野川は危険水位です。")], missed=2).as_sent
     assert told.title == "【続報】【水位 危険】小野川"
-    assert told.body.startswith(
-        "続報が遅れて届きました（12:07のもの）。この宛先には前の2件が届いていません。\n"
-    )
+    assert told.body.startswith("12:07の続報が遅れて届きました。前の2件はここに届いていません。\n")
 
 
 # --- the all clear of nothing ---------------------------------------------------------------------

@@ -40,11 +40,6 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "naruko.db"
-
-
-@pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
     with closing(Ledger.open(path, SETTINGS)) as opened:
         yield opened

@@ -189,7 +189,7 @@ def test_commits_and_frames_are_counted_as_sqlite_writes_them_also_over_a_new_lo
 def test_time_counts_for_the_step_that_called_a_library() -> None:
     select, loop = ("/usr/lib/selectors.py", "select"), ("/usr/lib/asyncio/base_events.py", "_run_once")
     send = ("/site-packages/paho/mqtt/client.py", "_sock_send")
-    insert = ("/work/hub/ledger/book.py", "insert")
+    insert = ("/work/hub/ledger/writes.py", "insert")
     assert step_of([send, ("/work/hub/ingest.py", "acknowledge"), loop]) == "acknowledge"
     assert step_of([("/work/hub/ledger/rows.py", "_readings"), insert, loop]) == "insert"
     assert step_of([("/lib/json.py", "x"), ("/work/hub/decode/native.py", "read"), loop]) == "decode"

@@ -1,5 +1,6 @@
 """The command line: what each command prints, writes and exits with."""
 
+import contextlib
 import io
 import json
 import sqlite3
@@ -154,7 +155,7 @@ def test_replay_prints_who_would_be_told_and_writes_the_report(folder, tmp_path,
     out = tmp_path / "out.json"
     assert naruko("replay", night, "-c", folder, "--report", out) == 0
     first, counts = capsys.readouterr().out.splitlines()
-    assert first == "2026-11-21T21:07:00+09:00  【わな作動】1 上田  -> yamane/ntfy"
+    assert first == "2026-11-21T21:07:00+09:00  【わな作動】1番 上田  -> yamane/ntfy"
     assert counts == "messages 3 readings 0 events 1 quarantined 1 duplicates 1 lost 0"
     report = json.loads(out.read_text(encoding="utf-8"))
     jsonschema.validate(report, REPORT)
@@ -249,6 +250,19 @@ def test_a_trap_is_reset_by_its_number_or_its_id(hub, target, capsys):
 def test_a_trap_that_the_town_does_not_have_is_usage_2_and_nothing_is_written(hub, capsys):
     assert naruko("trap", "reset", "99", "--who", "山根", "-c", hub.folder) == 2
     assert "no trap 99; there are 1" in capsys.readouterr().err
+    assert hub.apply() == []
+
+
+def test_a_terminal_of_another_encoding_is_understood_as_far_as_it_can_be(hub, capsys):
+    assert naruko("trap", "reset", "1", "--who", "\udc8eR\udcaa", "-c", hub.folder) == 0
+    with contextlib.closing(Ledger.attach(Path("naruko.db"))) as ledger:
+        assert [act.who for act in ledger.acts_after()] == ["?R?"]
+
+
+def test_work_that_is_planned_for_another_century_is_usage_2_and_nothing_is_written(hub, capsys):
+    start = ["--from", "9999-12-31T23:59", "-c", hub.folder]
+    assert naruko("maintenance", "start", "trap-1", *start) == 2
+    assert "more than a year ahead" in capsys.readouterr().err
     assert hub.apply() == []
 
 

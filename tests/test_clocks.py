@@ -108,6 +108,10 @@ NO_TIMES = {
     ("Flap", "shortest"),
     ("Flap", "longest"),
     ("Worry", "bad_for"),
+    ("Period", "lasts"),
+    ("Drill", "lasts"),
+    ("Event", "window"),
+    ("Telling", "keep_for"),
 }
 """Durations."""
 OVER = {("Alert", "closed_at")}

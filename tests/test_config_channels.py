@@ -53,6 +53,7 @@ def test_the_schemes_are_those_of_apprise() -> None:
         ("line", "line://token%2Fmore%3D%3D/U123"),
         ("sms", "twilio://AC01234567890123456789012345678901:token@+12025550123/+819012345678"),
         ("sms", "smseagles://token@sms.test/09012345678"),
+        ("telegram", "tgram://123456789:abcdefg_hijklmnop-ABCDEFGHIJ_12345/-100123"),
         ("other", "json://127.0.0.1:8000/hook"),
     ],
 )
@@ -69,6 +70,15 @@ def test_a_url_without_fault_is_one_that_apprise_takes(kind: str, url: str) -> N
         ("ntfy", "ntfys://hunters/", "names no topic"),
         ("ntfy", "ntfys:///hunters", "names no host or account"),
         ("line", "line://token", "names no user"),
+        ("telegram", "tgram://123456789:abcdefg", "names no chat"),
+        ("push", "https://push.example/abc", "is no subscription of a browser"),
+        ("push", '{"endpoint": "/abc", "keys": {}}', "is no subscription of a browser"),
+        (
+            "push",
+            '{"endpoint": "http://push.example/abc", "keys": {"p256dh": "A", "auth": "A"}}',
+            "has an endpoint",
+        ),
+        ("push", '{"endpoint": "https://push.example/abc", "keys": {"auth": "A"}}', "has no keys"),
         ("mail", "mailto://mail.test", "names no recipient"),
         ("mail", "mailto://mail.test?to=sato@town.test", "names no sender"),
         ("mail", "mailto://mail.test?from=n@town.test&to=sato", "1 of its recipients is no mail address"),
@@ -139,6 +149,41 @@ def test_a_secret_that_is_missing_names_its_variable_or_its_key(town_with: Make)
         "hub.yaml:12: mqtt.ca_file: names no file",
         "hub.yaml:12: mqtt.password: environment variable MQTT_PASSWORD is not set",
         "people.yaml:22: people[3].channels[0].url_file: line: the file cannot be read: Is a directory",
+    ]
+
+
+SUBSCRIPTION = '{"endpoint": "https://push.example/hush", "keys": {"p256dh": "A", "auth": "A"}}'
+WEB_PUSH = "web_push: {key_file: vapid.pem, subject: 'mailto:bosai@town.example'}\n"
+
+
+def test_a_browsers_subscription_is_an_address_by_itself(town_with: Make) -> None:
+    people = (
+        PEOPLE
+        + ONE_MORE
+        + f"      - {{kind: push, address: '{SUBSCRIPTION}'}}\n"
+        + "      - {kind: push, url_file: sato.json}\n"
+    )
+    files = {"hub.yaml": HUB + WEB_PUSH, "people.yaml": people, "vapid.pem": "key", "sato.json": SUBSCRIPTION}
+    folder = town_with(files)
+    town = load(folder, {})
+    assert [reveal(channel.url) for channel in town.people["sato"].channels] == [SUBSCRIPTION] * 2
+    assert town.hub.web_push is not None
+    assert town.hub.web_push.key_file == folder / "vapid.pem"
+
+
+def test_a_subscription_without_a_key_of_the_hub_is_an_error(town_with: Make) -> None:
+    people = PEOPLE + ONE_MORE + f"      - {{kind: push, address: '{SUBSCRIPTION}'}}\n"
+    (said,) = problems_of(town_with({"people.yaml": people}))
+    assert said.endswith("channels[0]: push: hub.yaml has no web_push")
+    assert "hush" not in said
+
+
+def test_a_key_that_is_not_there_and_a_subject_that_is_no_address_are_errors(town_with: Make) -> None:
+    hub = HUB + "web_push: {key_file: vapid.pem, subject: bosai}\n"
+    said = problems_of(town_with({"hub.yaml": hub}))
+    assert [one.partition("web_push.")[2] for one in said] == [
+        "key_file: names no file: `vapid --gen` makes one",
+        "subject: must begin with mailto: or https://",
     ]
 
 
@@ -225,3 +270,27 @@ def test_problems_can_be_kept_and_compared(town_with: Make) -> None:
     (problem,) = caught.value.problems
     assert json.loads(json.dumps([problem.file, problem.line, problem.message]))[1:] == [1, "a: unknown key"]
     assert pickle.loads(pickle.dumps(problem)) == problem  # noqa: S301
+
+
+# --- the pages ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "web", "said"),
+    [
+        ("", "web: {}\n", "is missing: there are pages (web), and no message can link to them"),
+        ("https://naruko.town.example", "", "leads nowhere: there are no pages (web)"),
+        ("http://naruko.town.example", "web: {}\n", "is http: whoever sees a link on its way can act"),
+        ("https://naruko.town.example", "web: {}\n", None),
+        ("http://127.0.0.1:8470", "web: {}\n", None),
+        ("", "", None),
+    ],
+)
+def test_pages_without_an_address_and_an_address_without_pages_are_said(
+    url: str, web: str, said: str | None, town_with: Make
+) -> None:
+    given = f"site:\n  hub_url: {url}\n" if url else "site:\n"
+    folder = town_with({"hub.yaml": HUB.replace("site:\n", given, 1) + web})
+    found = [warning for warning in load(folder, {}).warnings if "hub_url" in warning]
+    assert len(found) == (said is not None)
+    assert not said or said in found[0]

@@ -6,9 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hub.audience import on_duty
 from hub.config.policy import DeterrentPolicy
+from hub.config.shapes import Role
+from hub.config.town import Town
 from hub.decode.times import parse_time
+from hub.telling.roster import is_on_duty
 from tests import towns
 from tests.timeline import Timeline, animal
 from tests.towns import HOUR, MINUTE, at
@@ -24,16 +26,21 @@ CHANGES = [
 changes = pytest.mark.parametrize(("zone", "begin"), CHANGES, ids=str)
 
 
+def _in_zone(village: Town, zone: ZoneInfo) -> Town:
+    site = village.site.model_copy(update={"timezone": str(zone)})
+    return dataclasses.replace(village, hub=village.hub.model_copy(update={"site": site}))
+
+
 @changes
 def test_duty_changes_at_six_by_the_clock_on_the_wall_in_the_night_of_a_change_too(
     zone: ZoneInfo, begin: str
 ) -> None:
     saturday = towns.person("saturday", "hunter", duty=("sat",))
-    night = at(begin)
+    village, night = _in_zone(towns.town(people=[saturday]), zone), at(begin)
     for minute in range(0, 12 * 60, 5):
         now = night + minute * MINUTE
         local = datetime.fromtimestamp(now / 1000, zone)
-        assert on_duty(saturday, now, zone) == (local.hour < 6), local
+        assert is_on_duty(village, saturday, Role.HUNTER, now) == (local.hour < 6), local
 
 
 @changes
@@ -42,9 +49,7 @@ def test_quiet_hours_end_by_the_clock_on_the_wall(zone: ZoneInfo, begin: str) ->
         quiet_from=time(20), quiet_to=time(6, 30), quiet_everywhere=True, cooldown="0s", per_night=200
     )
     village = towns.town([towns.camera("cam-1"), towns.siren("siren-1", north=40)], deterrent=policy)
-    hub = village.hub.model_copy(update={"site": village.site.model_copy(update={"timezone": str(zone)})})
-    village = dataclasses.replace(village, hub=hub)
-    t = Timeline(village, begin, tick=HOUR)
+    t = Timeline(_in_zone(village, zone), begin, tick=HOUR)
     for _ in range(32):
         t.passes(15 * MINUTE).says("cam-1", animal("boar"))
         local = datetime.fromtimestamp(t.now / 1000, zone)
@@ -58,8 +63,7 @@ def test_a_night_has_one_budget_of_activations_also_when_it_has_eleven_or_thirte
 ) -> None:
     policy = DeterrentPolicy(cooldown="0s", per_night=5)
     village = towns.town([towns.camera("cam-1"), towns.siren("siren-1", north=40)], deterrent=policy)
-    hub = village.hub.model_copy(update={"site": village.site.model_copy(update={"timezone": str(zone)})})
-    t = Timeline(dataclasses.replace(village, hub=hub), begin, tick=HOUR)
+    t = Timeline(_in_zone(village, zone), begin, tick=HOUR)
     for _ in range(40):
         t.passes(15 * MINUTE).says("cam-1", animal("boar"))
     assert len(t.commands) == 5

@@ -27,7 +27,7 @@ from tests.timeline import (
     Timeline,
     nothing_else_was_told,  # noqa: F401
 )
-from tests.towns import DAY, HOUR, MINUTE, SECOND, at, person, pir, town, trap
+from tests.towns import DAY, HOUR, MINUTE, SECOND, UNCHASED, at, person, pir, town, trap
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -40,7 +40,7 @@ EVERY_CHANNEL = tuple(
 
 def place(**more):
     people = [person("ops", "operator"), person("hunter", "hunter"), person("office", "official")]
-    return town(devices=[pir("pir-1"), trap("trap-1")], people=people, **more)
+    return town(devices=[pir("pir-1"), trap("trap-1")], people=people, **({"trap": UNCHASED} | more))
 
 
 def mornings(t: Timeline, until: str, day: Day = NOTHING, step: int = 10 * MINUTE) -> Timeline:
@@ -151,6 +151,7 @@ def body_of(t: Timeline, day: Day = NOTHING, **vitals) -> str:
     t.pipeline.state.put("digest", "site", Morning("2026-11-21", {"messages": 40, "lost": 3}))
     t.now = at("2026-11-22 07:00")
     look(t, day, **vitals)
+    t.unread = [n for n in t.unread if n.template != "morning_open"]
     (report,) = t.told("morning reported: ops")
     assert report.body.splitlines()[0].startswith(report.title.partition("】")[2])
     return report.body
@@ -191,6 +192,27 @@ def test_what_is_to_do_is_counted_and_named():
         assert line in body.splitlines(), line
     kinds = next(line for line in body.splitlines() if line.startswith("きのうからのお知らせ："))
     assert {"わな 1", "ハブ 1", "電池 1", "機器の停止 2"} <= set(kinds.partition("：")[2].split("、"))
+
+
+def test_what_is_still_open_is_listed_to_the_officials_who_do_not_get_the_report():
+    t = Timeline(place(), "2026-11-21 20:00", tick=HOUR).hears("pir-1").says("trap-1", SPRUNG)
+    t.unread = []
+    t.pipeline.state.put("digest", "site", Morning("2026-11-21"))
+    t.now = at("2026-11-22 07:00")
+    look(t, Day({}, list(t.alerts.values()), {}, 0))
+    report, listed = t.told("morning reported: ops", "morning_open reported: office")
+    assert "続いているお知らせ：1件" in report.body
+    assert "・11/21 20:00 わな trap-1の所" in report.body
+    assert listed.title == "【朝の一覧】続いているもの1件"
+    assert "続いているお知らせ1件（わな 1）\n・11/21 20:00 わな trap-1の所\n" in listed.body
+
+
+def test_where_nothing_is_open_there_is_no_list():
+    t = Timeline(place(), "2026-11-21 20:00", tick=HOUR).hears("pir-1")
+    t.pipeline.state.put("digest", "site", Morning("2026-11-21"))
+    t.now = at("2026-11-22 07:00")
+    look(t, NOTHING)
+    t.told("morning reported: ops")
 
 
 def test_it_fits_every_channel_in_every_language_and_names_nobody_on_line():

@@ -17,7 +17,7 @@ from tests.timeline import (
     Timeline,
     nothing_else_was_told,  # noqa: F401
 )
-from tests.towns import DAY, HOUR, MINUTE, at, device, gauge, person, pir, town, trap
+from tests.towns import DAY, HOUR, MINUTE, UNCHASED, at, device, gauge, person, pir, town, trap
 
 OPERATOR = person("operator", "operator")
 LEVELS_M = {"standby": 2.0, "caution": 3.0}
@@ -135,7 +135,7 @@ def test_flapping_survives_a_restart():
 
 
 def test_a_battery_that_goes_low_and_well_all_day_is_told_as_flapping():
-    t = field(trap("t"))
+    t = field(trap("t"), trap=UNCHASED)
     for _ in range(24):
         t.says("t", battery_v=3.2).passes(30 * MINUTE).says("t", battery_v=3.55).passes(30 * MINUTE)
     told = t.told(*["battery_low opened: operator"] * 2, "device_flapping opened: operator")
@@ -153,7 +153,7 @@ def test_a_device_that_babbles_every_hour_is_told_as_flapping():
 
 
 def test_a_trap_that_springs_and_arms_itself_all_day_is_told_as_flapping_to_operator_and_owner():
-    t = field(trap("t"))
+    t = field(trap("t"), trap=UNCHASED)
     for _ in range(12):
         t.says("t", SPRUNG).passes(30 * MINUTE).says("t", ARMED).passes(30 * MINUTE)
     told = t.told(
@@ -165,14 +165,14 @@ def test_a_trap_that_springs_and_arms_itself_all_day_is_told_as_flapping_to_oper
 
 
 def test_a_trap_that_a_person_resets_is_a_new_catch_each_time():
-    t = field(trap("t"))
+    t = field(trap("t"), trap=UNCHASED)
     for _ in range(5):
         t.says("t", SPRUNG).passes(HOUR).does("trap_reset", "t").says("t", ARMED).passes(HOUR)
     t.told(*["trap_sprung opened: hunter", "trap_reset cleared: hunter"] * 5)
 
 
 def test_a_trap_is_steady_after_a_day():
-    t = field(trap("t", heartbeat="24h"))
+    t = field(trap("t", heartbeat="24h"), trap=UNCHASED)
     for _ in range(5):
         t.says("t", SPRUNG).passes(30 * MINUTE).says("t", ARMED).passes(30 * MINUTE)
     t.unread = []

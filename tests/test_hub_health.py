@@ -54,7 +54,7 @@ def test_a_broker_that_is_away_for_two_minutes_is_told_to_the_operators_and_its_
     assert trouble.severity is Severity.DANGER
     assert trouble.title == "【ハブ異常】受信できません"
     assert "見張れていません" in trouble.body
-    assert "（12:00から）" in trouble.body
+    assert "試験町のハブ、12:00から" in trouble.body
     watched(t, HOUR, **AWAY).silence()
     watched(t, 2 * MINUTE)
     (well,) = t.told("hub_well cleared: ops")
@@ -212,7 +212,7 @@ def test_a_kind_of_channel_that_delivers_nothing_for_ten_minutes_is_told_and_ove
     look(t, **mail(sent_at=t.now - DAY)).silence()
     look(t, **mail(sent_at=t.now))
     (well,) = t.told("hub_well cleared: ops")
-    assert "通知（メール）がもとにもどりました" in well.body
+    assert "通知（メール）が正常にもどりました（異常は29分間）" in well.body
 
 
 def test_a_channel_that_nobody_has_any_more_is_no_trouble(t):

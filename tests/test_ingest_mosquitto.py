@@ -20,11 +20,6 @@ from tests.towns import pir, siren, town
 from tests.waiting import until, wait_until
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "naruko.db"
-
-
 def village(server: servers.Server, site: str, **mqtt: object) -> Town:
     plenty = HealthPolicy(max_per_minute=1_000_000)
     devices = [pir("pir-1"), siren("siren-1", north=300)]

@@ -39,11 +39,6 @@ from tests.ledgers import (
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "naruko.db"
-
-
-@pytest.fixture
 def ledger() -> Iterator[Ledger]:
     with closing(Ledger.in_memory()) as opened:
         yield opened

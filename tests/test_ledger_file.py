@@ -16,11 +16,7 @@ from hypothesis import strategies as st
 from hub.config.settings import LedgerSettings
 from hub.ledger import Ledger, LedgerError, migrations, tend
 from hub.ledger.window import FRESH, Window
-from hub.model import (
-    AlertState,
-    Outcome,
-    Status,
-)
+from hub.model import AlertState, Outcome, Status
 from tests.ledgers import (
     DAY,
     NOW,
@@ -38,11 +34,6 @@ from tests.ledgers import (
 )
 
 REFUSE = LedgerSettings(on_corrupt="refuse")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "naruko.db"
 
 
 @pytest.fixture

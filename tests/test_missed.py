@@ -37,7 +37,7 @@ def test_what_a_forgotten_session_has_cost_is_told_once_with_its_hours_and_devic
     t.passes(MINUTE).hears(*DEVICES).silence()
     text = body(t.passes(MINUTE))
     assert "21:10から21:41まで" in text
-    assert "13件（2台）：cam 12、trap 1" in text
+    assert "13件（2台）：cam 12件、trap 1件" in text
     assert "まだ連絡のない" not in text
     t.passes(HOUR).silence()
     assert t.open("missed") == []

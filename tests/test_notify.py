@@ -1,56 +1,30 @@
-"""Real mail and push servers: what arrives on the phones, and what is written down where it does not."""
+"""Real mail and web servers: what is written down where a message does not arrive."""
 
 import asyncio
 import logging
-import shutil
-import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aiosmtpd.smtp import SMTP
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from firmware_sim.phones import Behaviour, Phones, Received
-from hub import maps, notify
+from firmware_sim.phones import Behaviour, Phones
+from hub import notify
 from hub.clock import SetClock
-from hub.config.shapes import Channel, Person
-from hub.model import Notification, Reason, Severity, Status
+from hub.config.shapes import Channel
+from hub.model import Severity, Status
 from hub.notify.outbox import settle
-from hub.notify.sender import AppriseSender, priority_of, reason_of, redact
-from hub.wording import number_of, render
-from tests.chaos.lines import UNCERTAIN, Fault, Lines, lines_to
+from hub.notify.sender import AppriseSender
+from hub.notify.sending.reasons import reason_of, redact
+from hub.wording import number_of
+from tests.chaos.lines import UNCERTAIN, Fault, lines_to
+from tests.sending import about, mail_to, ntfy_to, only, owner
 from tests.test_desk import Book, at_work
-from tests.test_outbox import NOON, notification
+from tests.test_outbox import NOON
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 """Apprise 2.2 looks for it when it loads its plugins."""
-
-LINK = maps.google_link(36.11512, 137.95432)
-FIELDS = {
-    "time": "21:07",
-    "place": "上田神社の東",
-    "species": "boar",
-    "deterrent": "light",
-    "lat": 36.11512,
-    "lon": 137.95432,
-}
-
-
-@pytest.fixture(scope="module")
-def sender() -> AppriseSender:
-    loaded = AppriseSender()
-    loaded.load()
-    return loaded
-
-
-@pytest.fixture
-def phones() -> Iterator[Phones]:
-    with Phones() as running:
-        yield running
 
 
 @pytest.fixture
@@ -70,137 +44,6 @@ def logged() -> Iterator[list[str]]:
     yield lines
     root.removeHandler(handler)
     root.setLevel(level)
-
-
-def mail_to(address: str, phones: Phones | Lines, more: str = "") -> Channel:
-    url = f"mailto://127.0.0.1:{phones.mail_port}?from=naruko@town.example&to={address}{more}"
-    return Channel(kind="mail", url=url)
-
-
-def ntfy_to(topic: str, phones: Phones | Lines, more: str = "&rto=10") -> Channel:
-    return Channel(kind="ntfy", url=f"ntfy://127.0.0.1:{phones.http_port}/{topic}?{more}")
-
-
-def owner(*channels: Channel, id: str = "tanaka", lang: str = "ja") -> Person:
-    return Person(id=id, name="田中", lang=lang, roles=("farmer",), channels=channels)
-
-
-def about(channel: int = 0, kind: str = "mail", recipient: str = "tanaka", **more: object) -> Notification:
-    """A boar, in the words of the town, for one channel."""
-    title, body = render("animal_detected", "ja", kind, FIELDS)
-    base = notification(f"n-{recipient}-{channel}", recipient=recipient)
-    texts = {"title": title, "body": body, "channel": channel, "channel_kind": kind}
-    return replace(base, **(texts | more))
-
-
-def only(phones: Phones) -> Received:
-    assert phones.wait_until(lambda: bool(phones.inbox))
-    (received,) = phones.inbox
-    return received
-
-
-# --- what arrives -----------------------------------------------------------------------------------
-
-
-def test_a_mail_arrives_as_plain_text_with_subject_landmark_coordinates_link_and_id(
-    sender: AppriseSender, phones: Phones
-) -> None:
-    answer = sender.send(owner(mail_to("tanaka@town.example", phones)), about())
-    assert answer.status is Status.SENT
-    mail = only(phones)
-    assert (mail.channel, mail.to) == ("mail", "tanaka@town.example")
-    assert mail.title == "【イノシシ】上田神社の東"
-    lines = mail.body.splitlines()
-    assert lines[0] == "21:07 上田神社の東でイノシシらしい動物を見つけました。"
-    assert "位置 36.11512,137.95432" in lines
-    assert f"地図 {LINK}" in lines
-    assert lines[-1] == f"No. {number_of('n-tanaka-0')}"
-    assert mail.headers["content-type"].startswith("text/plain")
-    assert mail.headers["x-naruko-id"] == "n-tanaka-0"
-
-
-def test_the_next_mail_to_the_same_address_carries_its_own_id(sender: AppriseSender, phones: Phones) -> None:
-    person = owner(mail_to("tanaka@town.example", phones), id="twice")
-    for id in ("first", "second"):
-        sender.send(person, replace(about(), id=id, recipient="twice"))
-    assert [mail.headers["x-naruko-id"] for mail in phones.inbox] == ["first", "second"]
-
-
-@pytest.mark.parametrize(
-    ("severity", "reason", "priority"),
-    [
-        (Severity.LIFE, Reason.OPENED, "max"),
-        (Severity.DANGER, Reason.ESCALATED, "max"),
-        (Severity.WARNING, Reason.OPENED, "high"),
-        (Severity.CAUTION, Reason.OPENED, "high"),
-        (Severity.NOTICE, Reason.OPENED, None),
-        (Severity.NOTICE, Reason.CLEARED, "low"),
-    ],
-)
-def test_ntfy_rings_by_severity(
-    sender: AppriseSender, phones: Phones, severity: Severity, reason: Reason, priority: str | None
-) -> None:
-    """ntfy's default priority is said by saying nothing."""
-    message = about(kind="ntfy", severity=severity, reason=reason)
-    person = owner(ntfy_to("ueda-7f3k", phones), id=f"p{severity}{reason}")
-    assert sender.send(person, message).status is Status.SENT
-    push = only(phones)
-    assert (push.channel, push.to, push.title) == ("ntfy", "ueda-7f3k", "【イノシシ】上田神社の東")
-    assert LINK in push.body
-    assert push.headers.get("x-priority") == priority
-    assert "x-icon" not in push.headers
-
-
-def test_line_gets_one_text_with_the_title_on_top(
-    sender: AppriseSender, phones: Phones, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from apprise.plugins.line import NotifyLine  # noqa: PLC0415
-
-    monkeypatch.setattr(NotifyLine, "notify_url", NotifyLine.notify_url)
-    notify.line_endpoint(phones.line_url)
-    person = owner(Channel(kind="line", url="line://secret-token=/U4af4980629"), id="on-line")
-    assert sender.send(person, about(kind="line")).status is Status.SENT
-    call = only(phones)
-    assert (call.channel, call.to) == ("line", "U4af4980629")
-    assert call.body.splitlines()[0] == "【イノシシ】上田神社の東"
-    assert LINK in call.body
-    assert call.headers["authorization"] == "Bearer secret-token="
-
-
-def test_line_goes_where_the_environment_says(phones: Phones, monkeypatch: pytest.MonkeyPatch) -> None:
-    from apprise.plugins.line import NotifyLine  # noqa: PLC0415
-
-    monkeypatch.setattr(NotifyLine, "notify_url", NotifyLine.notify_url)
-    monkeypatch.setenv(notify.LINE_API_ENV, phones.line_url)
-    fresh = AppriseSender()
-    fresh.load()
-    person = owner(Channel(kind="line", url="line://secret-token=/U4af4980629"))
-    assert fresh.send(person, about(kind="line")).status is Status.SENT
-    assert only(phones).channel == "line"
-
-
-def test_a_webhook_gets_the_text_and_the_id(sender: AppriseSender, phones: Phones) -> None:
-    person = owner(Channel(kind="other", url=f"json://127.0.0.1:{phones.http_port}/hook"), id="hook")
-    assert sender.send(person, about(kind="other")).status is Status.SENT
-    call = only(phones)
-    assert (call.channel, call.to, call.title) == ("json", "/hook", "【イノシシ】上田神社の東")
-    assert call.headers["x-naruko-id"] == "n-tanaka-0"
-
-
-def test_a_text_with_signs_of_html_arrives_as_it_is(sender: AppriseSender, phones: Phones) -> None:
-    message = about(title="水位 <b>3.2</b> & 上昇", body="a<b & c>d *x* _y_")
-    sender.send(owner(mail_to("tanaka@town.example", phones), id="html"), message)
-    mail = only(phones)
-    assert mail.title == "水位 <b>3.2</b> & 上昇"
-    assert mail.body.startswith("a<b & c>d *x* _y_")
-
-
-def test_an_address_from_a_file_is_used(sender: AppriseSender, phones: Phones, tmp_path: Path) -> None:
-    secret = tmp_path / "tanaka.url"
-    secret.write_text(f"ntfy://127.0.0.1:{phones.http_port}/ueda-7f3k\n", encoding="utf-8")
-    person = owner(Channel(kind="ntfy", url_file=secret), id="by-file")
-    assert sender.send(person, about(kind="ntfy")).status is Status.SENT
-    assert only(phones).to == "ueda-7f3k"
 
 
 # --- what does not arrive -----------------------------------------------------------------------------
@@ -388,60 +231,6 @@ def test_apprise_and_its_libraries_write_nothing_into_our_log(
     assert "ueda-7f3k" not in out.out + out.err
 
 
-# --- what a mail costs, and whom it trusts --------------------------------------------------------------
-
-
-def test_a_mail_without_tls_reads_no_certificate_authorities(
-    sender: AppriseSender, phones: Phones, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read(*args: object, **kwargs: object) -> None:
-        raise AssertionError("24 ms for each mail")
-
-    monkeypatch.setattr(ssl, "create_default_context", read)
-    person = owner(mail_to("tanaka@town.example", phones), id="cheap")
-    assert sender.send(person, about()).status is Status.SENT
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    key, certificate = folder / "key.pem", folder / "cert.pem"
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    files = ["-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost"]
-    subprocess.run(["openssl", "req", "-x509", *kind, *files], check=True, capture_output=True)
-    return key, certificate
-
-
-@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl command to make a certificate with")
-async def test_a_mail_server_with_a_certificate_nobody_vouches_for_gets_no_mail(
-    sender: AppriseSender, tmp_path: Path
-) -> None:
-    key, certificate = make_certificate(tmp_path)
-    taken: list[str] = []
-
-    class Postbox:
-        async def handle_DATA(self, server: object, session: object, envelope: object) -> str:  # noqa: N802
-            taken.append("mail")
-            return "250 OK"
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(Postbox(), hostname="x.invalid"), "127.0.0.1", 0, ssl=context
-    )
-    port = server.sockets[0].getsockname()[1]
-    url = f"mailtos://localhost:{port}?from=naruko@town.example&to=tanaka@town.example&mode=ssl"
-    refused = await asyncio.to_thread(sender.send, owner(Channel(kind="mail", url=url), id="tls"), about())
-    assert refused.status is Status.PENDING
-    assert "CERTIFICATE_VERIFY_FAILED" in refused.reason
-    assert taken == []
-    trusting = await asyncio.to_thread(
-        sender.send, owner(Channel(kind="mail", url=f"{url}&verify=no"), id="tls-no"), about()
-    )
-    assert trusting.status is Status.SENT
-    again = await asyncio.to_thread(sender.send, owner(Channel(kind="mail", url=url), id="tls"), about())
-    assert again.status is Status.PENDING, "the trust given to one address is not given to all"
-    server.close()
-
-
 # --- all together ---------------------------------------------------------------------------------------
 
 
@@ -478,8 +267,3 @@ async def test_deliver_loads_apprise_by_itself(phones: Phones) -> None:
     async with at_work(book, None, owner(mail_to("tanaka@town.example", phones))):
         await book.until_finished("n-tanaka-0")
     assert only(phones).to == "tanaka@town.example"
-
-
-def test_an_all_clear_that_is_a_notice_rings_low_and_one_of_a_danger_does_not() -> None:
-    assert priority_of(about(severity=Severity.NOTICE, reason=Reason.CLEARED)) == "low"
-    assert priority_of(about(severity=Severity.DANGER, reason=Reason.CLEARED)) == "max"

@@ -14,45 +14,9 @@ from tests.timeline import (
     motion,
     nothing_else_was_told,  # noqa: F401
 )
-from tests.towns import (
-    DAY,
-    HOUR,
-    MINUTE,
-    camera,
-    device,
-    gauge,
-    person,
-    pir,
-    siren,
-    slope,
-    square,
-    town,
-    trap,
-)
+from tests.towns import DAY, HOUR, MINUTE, valley
 
 UP = "naruko/test/{}/up"
-
-
-def valley(**more):
-    return town(
-        devices=[
-            camera("cam"),
-            pir("pir", north=1000),
-            trap("trap", owner="hunter"),
-            gauge("gauge", {"standby": 2.0, "caution": 3.0}, heartbeat="10m"),
-            siren("siren", heartbeat="0s"),
-            device("rain", "rain"),
-            slope("wire", heartbeat="0s"),
-        ],
-        zones=[square("paddy", "paddy"), square("flood", "flood", rivers=("gauge",))],
-        people=[
-            person("sato", "farmer", zones=("paddy",)),
-            person("hunter", "hunter"),
-            person("office", "official"),
-            person("operator", "operator"),
-        ],
-        **more,
-    )
 
 
 def up(*events, **fields) -> str:

@@ -1,5 +1,6 @@
 """The monthly test message: to everybody, in its hours, and who has not answered."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,11 +15,13 @@ from hub.config.policy import HubPolicy
 from hub.config.settings import LedgerSettings
 from hub.config.shapes import Channel
 from hub.ledger import Ledger
+from hub.links import Purpose
 from hub.model import Mode, Reason
 from hub.watch import roll_call
 from hub.watch.digest import Day
 from tests.config_towns import make_town
 from tests.inward import look
+from tests.paged import village
 from tests.timeline import (
     Timeline,
     nothing_else_was_told,  # noqa: F401
@@ -146,6 +149,22 @@ def test_it_says_first_that_it_is_a_test_and_asks_for_an_answer_on_every_channel
         assert n.expires_at == n.created_at + 6 * HOUR
     assert t.mode is Mode.ACTUAL
     assert t.alerts == {}
+
+
+def test_where_there_are_pages_it_is_answered_with_a_tap_and_by_telephone_from_a_plain_phone(tmp_path):
+    people = [person(lang, "resident", lang=lang, channels=EVERY_CHANNEL) for lang in ("ja", "ja-easy", "en")]
+    t = Timeline(replace(village(tmp_path), people={p.id: p for p in people}), "2026-11-21 12:00")
+    t.does("test_send", "all")
+    sent, t.unread = t.unread, []
+    for n in sent:
+        link = t.pipeline.links.of_notification(Purpose.HEARD, n.id)
+        if n.channel_kind == "sms":
+            assert "http" not in n.body
+            assert "0263-00-0000" in n.body or n.recipient == "en"
+            assert len(n.body) <= 70
+        else:
+            assert n.body.count(link) == 1
+            assert "へお知らせください" not in n.body
 
 
 # --- who has answered -------------------------------------------------------------------------------

@@ -1,19 +1,28 @@
 """Storms: people get the few messages that matter, and a count of what was held."""
 
-import json
 from collections import Counter
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub import storm
 from hub.config.policy import StormPolicy
-from hub.config.shapes import Channel, Kind, Profile
-from hub.detect.budget import Shut
-from hub.model import Message, Notification, Reason, Severity, Status, Verdict
+from hub.model import Notification, Reason, Severity, Status
+from hub.telling import storm
+from tests.storms import (
+    BOTH,
+    FIRST,
+    LEVELS_M,
+    WITHIN,
+    as_they_are,
+    gauges_town,
+    held,
+    read,
+    spring,
+    summaries,
+    trap_town,
+)
 from tests.timeline import (
     ARMED,
     CUT,
@@ -39,42 +48,7 @@ from tests.towns import (
     trap,
 )
 
-WITHIN, FIRST = StormPolicy().within, StormPolicy().first
-BOTH = tuple(Channel(kind=kind, url="json://127.0.0.1/") for kind in ("mail", "sms"))
-LEVELS_M = {"standby": 2.0, "caution": 3.0, "evac_judge": 3.5, "danger": 4.0, "overflow": 5.0}
-
-
-def summaries(told: list[Notification]) -> list[Notification]:
-    return [n for n in told if n.template == "storm_summary"]
-
-
-def as_they_are(told: list[Notification]) -> list[Notification]:
-    return [n for n in told if n.status is Status.PENDING and n.template != "storm_summary"]
-
-
-def held(told: list[Notification]) -> list[Notification]:
-    return [n for n in told if n.status is Status.HELD]
-
-
-def read(t: Timeline) -> list[Notification]:
-    """What was decided since the last look."""
-    found, t.unread = t.unread, []
-    return found
-
-
 # --- many at once -----------------------------------------------------------------------------------
-
-
-def trap_town(number: int, owner: str = "hunter"):
-    traps = [trap(f"t{n}", north=3.0 * n, owner=owner, heartbeat="24h") for n in range(number)]
-    people = [person(owner, "hunter"), person("office", "official")]
-    return town(devices=[*traps, camera("cam")], people=people)
-
-
-def spring(t: Timeline, number: int, first: int = 0, over: int = MINUTE) -> None:
-    for n in range(number):
-        t.says(f"t{first + n}", SPRUNG)
-        t.passes(over // number)
 
 
 def test_300_traps_within_a_minute_are_five_messages_and_one_count_of_the_rest():
@@ -187,112 +161,6 @@ def test_what_is_graver_than_all_that_was_held_does_not_wait_for_the_long_interv
     assert summary.severity is Severity.WARNING
     assert summary.created_at - before <= 2 * MINUTE + 10 * SECOND
     t.passes(2 * HOUR)
-    read(t)
-
-
-# --- what is never held -----------------------------------------------------------------------------
-
-
-def gauges_town(number: int, *people: Any, levels_m: dict[str, float] | None = None):
-    gauges = [gauge(f"g{n}", levels_m or LEVELS_M) for n in range(number)]
-    flood = square("flood", "flood", rivers=tuple(d.id for d in gauges))
-    return town(devices=gauges, zones=[flood], people=list(people))
-
-
-def test_danger_is_never_held_from_those_who_live_there():
-    t = Timeline(gauges_town(40, person("mori", "resident", zones=("flood",))))
-    for n in range(40):
-        t.says(f"g{n}", level_m=4.2)
-    t.told(*["river_lv4 opened: mori"] * 40)
-
-
-def test_the_eleventh_gauge_at_one_level_is_held_from_an_official_and_the_next_level_is_not():
-    people = (person("office", "official"), person("corps", "corps"))
-    t = Timeline(gauges_town(40, *people, levels_m={"danger": 4.0, "overflow": 4.25}))
-    for n in range(40):
-        t.says(f"g{n}", level_m=4.2)
-    told = read(t)
-    assert Counter((n.recipient, n.status.value) for n in told) == {
-        ("office", "pending"): 10,
-        ("office", "held"): 30,
-        ("corps", "pending"): 40,
-    }
-    for n in range(40):
-        t.says(f"g{n}", level_m=4.26)
-    t.told(*["river_lv5 escalated: office corps"] * 40)
-    (summary,) = summaries(read(t.passes(3 * MINUTE)))
-    assert (summary.recipient, summary.severity) == ("office", Severity.DANGER)
-
-
-def test_an_official_is_told_all_that_concerns_the_own_zone():
-    t = Timeline(gauges_town(20, person("office", "official", zones=("flood",))))
-    for n in range(20):
-        t.says(f"g{n}", level_m=4.2)
-    t.told(*["river_lv4 opened: office"] * 20)
-
-
-def test_the_call_to_run_and_its_cancellation_are_told_in_any_storm():
-    devices = [*(trap(f"t{n}", north=n) for n in range(30)), slope("wire"), slope("wire-2", north=20)]
-    people = [person("hunter", "hunter", "resident", zones=("below",))]
-    t = Timeline(town(devices=devices, zones=[square("below", "stream", rivers=("大沢",))], people=people))
-    spring(t, 30, over=10 * SECOND)
-    read(t)
-    t.says("wire", CUT).told("debris_flow opened: hunter")
-    t.does("debris_cancel", "大沢", detail="鹿").told("debris_false cancelled: hunter")
-    t.passes(5 * MINUTE)
-    assert len(summaries(read(t))) == 1
-
-
-def test_a_siren_knows_of_no_storm():
-    from tests.towns import siren  # noqa: PLC0415
-
-    paddies = [square(f"p{n}", "paddy", north=2000.0 * n) for n in range(4)]
-    cams = [camera(f"c{n}", north=2000.0 * n) for n in range(4)]
-    sirens = [siren(f"s{n}", north=2000.0 * n + 30) for n in range(4)]
-    people = [person("sato", "farmer", zones=tuple(f"p{n}" for n in range(4)))]
-    calm = StormPolicy(first=1)
-    t = Timeline(town(devices=[*cams, *sirens], zones=paddies, people=people, storm=calm))
-    for n in range(4):
-        t.says(f"c{n}", animal("boar"))
-    assert [siren for siren, _ in t.ordered()] == ["s0", "s1", "s2", "s3"]
-    assert Counter(n.status for n in read(t)) == {Status.PENDING: 1, Status.HELD: 3}
-    t.passes(HOUR)
-    read(t)
-
-
-# --- who was told -----------------------------------------------------------------------------------
-
-
-def test_whoever_was_held_was_not_told_and_hears_of_no_end_without_a_beginning():
-    t = Timeline(trap_town(8))
-    spring(t, 8, over=8 * SECOND)
-    read(t)
-    told = {a.device: bool(a.told) for a in t.open("trap")}
-    assert sum(told.values()) == 5
-    t.passes(HOUR)
-    assert len(summaries(read(t))) == 1
-    t.does("trap_reset", "t7").silence()
-    t.does("trap_reset", "t0").told("trap_reset cleared: hunter")
-
-
-def test_whoever_was_held_is_told_of_the_next_level():
-    t = Timeline(gauges_town(7, person("corps", "corps")))
-    for n in range(7):
-        t.says(f"g{n}", level_m=2.1)
-    assert len(held(read(t))) == 2
-    t.passes(30 * MINUTE)
-    read(t)
-    t.says("g6", level_m=3.1).told("river_lv2 escalated: corps")
-
-
-def test_whoever_was_told_of_the_lower_level_counts_as_told_of_that_alone_while_the_next_is_held():
-    t = Timeline(gauges_town(7, person("corps", "corps")))
-    t.says("g0", level_m=2.1)
-    for n in range(1, 7):
-        t.says(f"g{n}", level_m=2.1)
-    t.says("g0", level_m=3.1)
-    assert t.pipeline.state.alerts["river/g0"].told == {"corps": Severity.NOTICE}
-    t.passes(5 * MINUTE)
     read(t)
 
 
@@ -437,113 +305,6 @@ def _nobody_gets_too_much(told: list[Notification]) -> None:
         most = 3 if news == "summary" else FIRST
         for first, last in zip(found, found[most:], strict=False):
             assert last - first >= WITHIN, news
-
-
-# --- babbling -------------------------------------------------------------------------------------------
-
-
-def up(n: int, now: int, **more: Any) -> bytes:
-    return json.dumps({"v": 1, "seq": n, "at": now} | more).encode()
-
-
-def babble(t: Timeline, device: str, number: int, start: int = 0) -> None:
-    topic = f"naruko/test/{device}/up"
-    for first in range(start, start + number, 250):
-        t.batch([Message(topic, up(n, t.now), t.now) for n in range(first, min(first + 250, start + number))])
-
-
-def quiet_field() -> Timeline:
-    devices = [pir("a"), trap("t"), gauge("biwa", LEVELS_M)]
-    return Timeline(
-        town(devices=devices, people=[person("operator", "operator"), person("hunter", "hunter")])
-    )
-
-
-def test_what_a_babbling_device_sends_over_its_budget_is_not_even_read():
-    t = quiet_field()
-    babble(t, "a", 1_000)
-    t.told("babbling opened: operator")
-    read_before = t.pipeline.decoder.decode
-    calls: list[str] = []
-    t.pipeline.decoder.decode = lambda m: calls.append(m.topic) or read_before(m)  # type: ignore[method-assign]
-    babble(t, "a", 1_000, start=1_000)
-    assert calls == []
-    t.says("t", SPRUNG).told("trap_sprung opened: hunter")
-
-
-def test_shed_messages_alone_write_nothing_and_are_counted_with_the_next_commit():
-    t = quiet_field()
-    babble(t, "a", 1_000)
-    t.told("babbling opened: operator")
-    flood = [Message("naruko/test/a/up", up(n, t.now), t.now) for n in range(5_000, 6_000)]
-    assert t.pipeline.run(flood, t.now).is_empty()
-    t.says("t", SPRUNG).told("trap_sprung opened: hunter")
-    assert t.ledger.counts()["shed"] == 2_000 - 120
-
-
-def test_without_another_commit_what_was_shed_is_counted_when_its_minute_has_ended():
-    t = quiet_field()
-    babble(t, "a", 1_000)
-    t.told("babbling opened: operator")
-    t.passes(2 * MINUTE)
-    assert t.ledger.counts()["shed"] == 1_000 - 120
-    assert t.ledger.counts()["messages"] == 1_000
-
-
-def test_a_new_minute_is_read_again():
-    t = quiet_field()
-    babble(t, "a", 500)
-    t.passes(MINUTE)
-    babble(t, "a", 500, start=500)
-    t.told("babbling opened: operator")
-    assert t.verdicts().count(Verdict.STORED) == 240
-
-
-def test_a_retained_message_of_a_babbling_device_is_read():
-    t = quiet_field()
-    babble(t, "a", 1_000)
-    t.told("babbling opened: operator")
-    t.sends("naruko/test/a/up", up(9_999, t.now), retain=True)
-    assert t.verdicts()[-1] is Verdict.STORED
-
-
-def test_a_topic_on_which_several_devices_speak_is_never_shut_for_one_of_them():
-    frigate = Profile(model="frigate-camera", name="Frigate", kind=Kind.ANIMAL, heartbeat="1d")
-    cams = [device(id, "frigate-camera", address=id) for id in ("front", "back")]
-    t = Timeline(town(devices=cams, people=[person("operator", "operator")], profiles=[frigate]))
-
-    def sees(cam: str, n: int) -> None:
-        after = {
-            "id": f"{cam}-{n}",
-            "camera": cam,
-            "label": "cat",
-            "frame_time": t.now / 1000,
-            "top_score": 0.9,
-        }
-        t.sends("frigate/events", json.dumps({"type": "new", "after": after}))
-
-    for n in range(500):
-        sees("front", n)
-    t.told("babbling opened: operator")
-    sees("back", 1)
-    assert t.verdicts()[-2:] == [Verdict.SHED, Verdict.STORED]
-
-
-def test_strangers_are_shut_out_by_topic_and_a_known_device_with_bad_payloads_is_not():
-    t = quiet_field()
-    for n in range(1_000):
-        t.sends("naruko/test/nobody/up", f"{n}").sends("naruko/test/t/up", f"no json {n}")
-    assert t.pipeline.shut.topics == {"naruko/test/nobody/up"}
-    t.says("t", SPRUNG).told("trap_sprung opened: hunter")
-
-
-def test_the_topics_that_are_shut_are_bounded():
-    shut = Shut()
-    for n in range(5_000):
-        shut.add(f"made-up/{n}", at("2026-11-21 21:00"))
-    assert len(shut.topics) == Shut.MOST
-    assert not shut.sheds(Message("made-up/1", b"", at("2026-11-21 21:01")))
-    assert shut.topics == set()
 
 
 # --- bouncing -------------------------------------------------------------------------------------------

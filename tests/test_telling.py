@@ -6,7 +6,7 @@ from hub import wording
 from hub.config.policy import HealthPolicy
 from hub.config.shapes import Channel
 from hub.model import Status
-from hub.telling import notification_id
+from hub.telling.compose import notification_id
 from tests.timeline import (
     CUT,
     LEANS,
@@ -99,7 +99,13 @@ def test_every_message_is_whole_in_every_language_and_on_every_channel():
     told = everything_happens(Timeline(whole_town(everybody())))
     told_elsewhere = {"test", "hub_trouble", "hub_well", "morning", "messages_missed"}
     told_elsewhere |= {"clock_behind", "clock_ahead"}
-    told_elsewhere |= {"hub_stopped", "hub_restored"}
+    told_elsewhere |= {"morning_digest", "morning_open"}
+    told_elsewhere |= {"hub_stopped", "hub_restored", "person_left"}
+    told_elsewhere |= {"trap_acked", "trap_joined", "trap_fewer", "trap_left", "trap_done", "trap_wrong"}
+    told_elsewhere |= {"animal_left", "trap_unacked", "trap_quiet", "patrol_missing"}
+    told_elsewhere |= {"animal_returned", "animal_taken", "animal_false", "drill_over"}
+    told_elsewhere |= {"river_confirmed", "river_verified", "river_false", "river_closed"}
+    told_elsewhere |= {"slope_confirmed", "slope_false", "debris_closed"}
     assert {n.template for n in told} == set(wording.templates()) - told_elsewhere
     kinds = {(n.recipient, n.channel_kind) for n in told}
     assert len(kinds) == 15

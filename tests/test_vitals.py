@@ -19,7 +19,7 @@ from hub.model import Alert, Message, Notification, Outcome, Severity, Status
 from hub.notify.outbox import Answer
 from hub.rounds import look_inward
 from hub.watch.look import Watch
-from hub.watch.vitals import Machine, Pulse, backlog, channels, read_machine
+from hub.watch.vitals import Machine, Pulse, backlog, channels, last_sent, read_machine
 from tests import inward, ledgers, servers
 from tests.hubs import Told, at_broker, hub_of
 from tests.towns import DAY, HOUR, MINUTE, SECOND, at, person, pir, town, trap
@@ -131,37 +131,57 @@ def test_memory_is_the_scarcer_of_what_the_hub_may_have_and_what_the_machine_has
 # --- the outbox -------------------------------------------------------------------------------------
 
 
-def waits(kind: str, since: int, *, person: str = "a", untried: int | None = None) -> Address:
-    return Address(person, 0, kind, 1, since, untried, tried=untried is None)
+SERVICES = {("a", 0): "mail/1", ("b", 0): "mail/2", ("a", 1): "line", ("b", 1): "sms", ("c", 0): "ntfy/3"}
+A, B, ON_LINE = ("a", 0), ("b", 0), ("a", 1)
 
 
-def test_a_kind_of_channel_fails_from_its_last_delivery_on_while_something_waits_for_it():
-    waiting = [waits("mail", NOON - HOUR), waits("mail", NOON - 9 * HOUR), waits("line", NOON - MINUTE)]
-    sent = {"mail": NOON - 20 * MINUTE, "sms": NOON - DAY}
-    assert channels(["mail", "line", "sms", "ntfy"], waiting, sent, NOON) == {
-        "mail": ChannelVitals(20 * MINUTE, NOON - 20 * MINUTE),
+def waits(address: tuple[str, int], since: int, *, untried: int | None = None) -> Address:
+    return Address(*address, "mail", 1, since, untried, tried=untried is None)
+
+
+def test_a_service_fails_from_its_last_delivery_on_while_something_waits_for_it():
+    waiting = [waits(A, NOON - HOUR), waits(A, NOON - 9 * HOUR), waits(ON_LINE, NOON - MINUTE)]
+    sent = {"mail/1": NOON - 20 * MINUTE, "sms": NOON - DAY}
+    assert channels(SERVICES, waiting, sent, NOON) == {
+        "mail/1": ChannelVitals(20 * MINUTE, NOON - 20 * MINUTE),
+        "mail/2": ChannelVitals(0, None),
         "line": ChannelVitals(MINUTE, None),
         "sms": ChannelVitals(0, NOON - DAY),
-        "ntfy": ChannelVitals(0, None),
+        "ntfy/3": ChannelVitals(0, None),
     }
 
 
+def test_one_mail_server_that_is_out_is_not_hidden_by_another_that_delivers():
+    delivered = last_sent(SERVICES, {A: NOON - HOUR, B: NOON - SECOND, ("gone", 0): NOON})
+    assert delivered == {"mail/1": NOON - HOUR, "mail/2": NOON - SECOND}
+    waiting = [waits(A, NOON - 30 * MINUTE, untried=NOON - 6 * MINUTE)]
+    assert channels(SERVICES, waiting, delivered, NOON)["mail/1"].failing_for == 30 * MINUTE
+    assert channels(SERVICES, waiting, delivered, NOON)["mail/2"].failing_for == 0
+    assert backlog(SERVICES, waiting, delivered, NOON) == 0, "its server is out, the hub is not behind"
+
+
+def test_what_waits_for_somebody_who_has_left_is_nobodys_failure():
+    waiting = [waits(("gone", 0), NOON - HOUR, untried=NOON - HOUR)]
+    assert all(not one.failing_for for one in channels(SERVICES, waiting, {}, NOON).values())
+    assert backlog(SERVICES, waiting, {"mail/1": NOON}, NOON) == 0
+
+
 def test_what_was_decided_by_a_clock_that_was_not_set_is_not_56_years_late():
-    waiting = [waits("mail", 5_000, untried=5_000)]
-    assert channels(["mail"], waiting, {}, NOON) == {"mail": ChannelVitals()}
-    assert channels(["mail"], [waits("mail", NOON)], {}, 5_000) == {"mail": ChannelVitals()}
-    assert backlog(waiting, {"mail": NOON}, NOON) == 0
+    waiting, mail = [waits(A, 5_000, untried=5_000)], {A: "mail"}
+    assert channels(mail, waiting, {}, NOON) == {"mail": ChannelVitals()}
+    assert channels(mail, [waits(A, NOON)], {}, 5_000) == {"mail": ChannelVitals()}
+    assert backlog(mail, waiting, {"mail": NOON}, NOON) == 0
 
 
-def test_a_backlog_is_what_nobody_has_tried_though_its_channel_delivers():
-    sent = {"mail": NOON - SECOND}
-    late = waits("mail", NOON - HOUR, untried=NOON - 6 * MINUTE)
-    assert backlog([late], sent, NOON) == 6 * MINUTE
-    assert backlog([late], {}, NOON) == 0
+def test_a_backlog_is_what_nobody_has_tried_though_its_service_delivers():
+    sent = {"mail/1": NOON - SECOND}
+    late = waits(A, NOON - HOUR, untried=NOON - 6 * MINUTE)
+    assert backlog(SERVICES, [late], sent, NOON) == 6 * MINUTE
+    assert backlog(SERVICES, [late], {}, NOON) == 0
     behind_a_dead_one = Address("a", 0, "mail", 2, NOON - HOUR, NOON - 6 * MINUTE, tried=True)
-    assert backlog([behind_a_dead_one], sent, NOON) == 0
-    assert backlog([waits("mail", NOON - HOUR)], sent, NOON) == 0
-    assert backlog([], {}, NOON) == 0
+    assert backlog(SERVICES, [behind_a_dead_one], sent, NOON) == 0
+    assert backlog(SERVICES, [waits(A, NOON - HOUR)], sent, NOON) == 0
+    assert backlog(SERVICES, [], {}, NOON) == 0
 
 
 @pytest.fixture
@@ -191,7 +211,7 @@ def test_the_ledger_says_what_waits_for_which_address_and_what_was_given_up(ledg
             row("n3", 7, channel=1, channel_kind="ntfy"),
             done("n4", Status.SENT, 2),
             done("n5", Status.SENT, 9),
-            done("n6", Status.SENT, 4, channel_kind="line"),
+            done("n6", Status.SENT, 4, channel=1, channel_kind="line"),
             done("n7", Status.EXPIRED, 60, recipient="sato"),
             done("n8", Status.FAILED, 60, recipient="sato"),
             done("n9", Status.EXPIRED, 60, error="overtaken by a later message of this alert"),
@@ -203,7 +223,7 @@ def test_the_ledger_says_what_waits_for_which_address_and_what_was_given_up(ledg
         Address("tanaka", 0, "mail", 2, NOON, NOON + 5 * MINUTE, tried=True),
         Address("tanaka", 1, "ntfy", 1, NOON + 7 * MINUTE, NOON + 7 * MINUTE, tried=False),
     ]
-    assert ledger.last_sent() == {"mail": NOON + 9 * MINUTE, "line": NOON + 4 * MINUTE}
+    assert ledger.last_sent() == {("tanaka", 0): NOON + 9 * MINUTE, ("tanaka", 1): NOON + 4 * MINUTE}
     assert ledger.outbox_since(NOON + 30 * MINUTE) == ({("sato", 0, "mail"): 2}, 1)
 
 
@@ -238,7 +258,9 @@ async def test_the_watch_puts_together_what_the_parts_say(hub):
     assert seen.unheard_for is None
     assert seen.listening_for == pytest.approx(100_000, abs=5_000)
     assert (seen.disk_free, seen.disk_total, seen.memory, seen.cpu_c) == (5, 9, None, None)
-    assert seen.channels == {"mail": ChannelVitals()}
+    (service,) = seen.channels
+    assert service.startswith("mail/")
+    assert seen.channels[service] == ChannelVitals()
     assert seen.influx_behind == 0
     assert seen.deadman_failing is None
     assert 0 < seen.ledger < seen.ledger_limit == 2_000 * 1024 * 1024

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hub import wording
 from hub.model import Mode
 from hub.wording.render import BODY_CHARS, LANGS, SMS_CHARS
-from tests.test_wording import GOLDEN, KINDS, any_values, values
+from tests.test_wording import GOLDEN, KINDS, values
+from tests.test_wording_lengths import any_values
 
 PLACES = ["上田・神社の東", "柿沢口", "大沢の棚田", "北小野の分校跡", "小曽部", "琵琶橋の下"]
 TOLD = ["animal_detected", "animal_closed", "sensor_offline", "battery_low", "animal_update", "babbling"]
@@ -107,3 +108,16 @@ def test_a_list_of_any_length_fits_its_channel_and_counts_all(
     assert str(len(items * times)) in (title or body)
     if kind == "ntfy":
         assert len(f"{title}{body}".encode()) < 4_096
+
+
+@pytest.mark.parametrize(("lang", "others"), [("ja", "ほか2件"), ("en", "and 4 more")])
+def test_a_text_message_counts_whole_kinds_and_how_many_more_there_are(lang: str, others: str) -> None:
+    _, sms = night(lang, "sms")
+    assert sms.endswith(others)
+    assert len(sms) <= SMS_CHARS
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_a_text_message_of_many_without_a_kind_ends_with_the_times(lang: str) -> None:
+    _, sms = wording.digest([("21:07", "a text of no kind")] * 3, lang, "sms", "")
+    assert sms.rstrip("）").endswith("21:07")

@@ -146,9 +146,11 @@ class Timeline:
         self.store(self.pipeline.run(messages, self.now))
         return self
 
-    def does(self, kind: str, target: str, who: str = "山根", detail: str = "") -> "Timeline":
+    def does(self, kind: str, target: str, who: str = "山根", detail: str = "", **form: str) -> "Timeline":
         """A person acts, as the command line writes it down."""
-        self.ledger.add_act(self.now, who=who, source="cli", kind=kind, target=target, detail=detail)
+        self.ledger.add_act(
+            self.now, who=who, source="cli", kind=kind, target=target, detail=detail, form=form
+        )
         self.store(apply(self.pipeline, self.ledger.acts_after(), self.now))
         return self
 

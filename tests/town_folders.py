@@ -82,11 +82,15 @@ def write_town(
     profiles: list[dict[str, Any]] | None = None,
     policy: dict[str, Any] | None = None,
     mqtt: dict[str, Any] | None = None,
+    pages: int = 0,
     **hub: Any,
 ) -> Path:
-    """Writes the files of a town whose broker is on `port`, its ledger beside them. Returns the folder."""
+    """Writes the files of a town whose broker is on `port`, its ledger beside them. Returns the folder.
+
+    `pages`: the port of its pages; 0: it has none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    settings = {
+    settings: dict[str, Any] = {
         "site": {
             "id": site,
             "name": "試験町",
@@ -100,6 +104,9 @@ def write_town(
         "mqtt": {"port": port, "client_id": f"hub-{site}"} | (mqtt or {}),
         "ledger": {"path": str(folder / "naruko.db")},
     }
+    if pages:
+        settings["site"]["hub_url"] = f"http://127.0.0.1:{pages}"
+        settings["web"] = {"port": pages, "photos": str(folder / "photos")}
     features = {"type": "FeatureCollection", "features": zones or [square("hunting-1", "hunting")]}
     for name, content in (
         ("hub.yaml", settings | hub),

@@ -9,7 +9,7 @@ from typing import Any
 
 from shapely import Polygon
 
-from hub.config.policy import Policy
+from hub.config.policy import Policy, RepeatPolicy, TrapPolicy
 from hub.config.settings import Hub, Site
 from hub.config.shapes import (
     Battery,
@@ -37,6 +37,10 @@ METRES_PER_DEGREE_EAST = 90_098.0
 """At 36.06 N on GRS80: good to 0.1 % within some km of the centre, enough to place things in a sketch."""
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+
+UNCHASED = TrapPolicy(remind_duty="99d", remind_all="99d", remind_office="99d", patrol_by=None)
+"""Nobody is reminded of a sprung trap or of the daily round."""
 
 
 def at(text: str) -> int:
@@ -180,7 +184,10 @@ def town(
     profiles: list[Profile] | tuple[Profile, ...] = (),
     **policy: Any,
 ) -> Town:
-    """A town of these; `policy` names rooms: `town(wildlife=WildlifePolicy(confirm_events=3))`."""
+    """A town of these; `policy` names rooms: `town(wildlife=WildlifePolicy(confirm_events=3))`.
+
+    Nothing is told again to those who do not acknowledge it, unless `repeat` says so.
+    """
     site = Site(
         id="test",
         name="試験町",
@@ -193,10 +200,37 @@ def town(
     )
     return Town(
         hub=Hub(site=site),
-        policy=Policy(**policy),
+        policy=Policy(**{"repeat": RepeatPolicy(most=0)} | policy),
         profiles=PROFILES | {profile.model: profile for profile in profiles},
         devices={device.id: device for device in devices},
         zones={zone.id: zone for zone, _ in zones},
         geometry={zone.id: polygon for zone, polygon in zones},
         people={person.id: person for person in people},
+    )
+
+
+def valley(**more: Any) -> Town:
+    """A town with one device of most kinds, and somebody of most roles."""
+    return town(
+        devices=[
+            camera("cam"),
+            pir("pir", north=1000),
+            trap("trap", owner="hunter"),
+            gauge("gauge", {"standby": 2.0, "caution": 3.0}, heartbeat="10m"),
+            siren("siren", use=("deter", "warn"), heartbeat="0s"),
+            device("rain", "rain"),
+            slope("wire", heartbeat="0s"),
+        ],
+        zones=[
+            square("paddy", "paddy"),
+            square("flood", "flood", rivers=("gauge",)),
+            square("below", "stream", rivers=("大沢",)),
+        ],
+        people=[
+            person("sato", "farmer", "resident", zones=("paddy", "below")),
+            person("hunter", "hunter"),
+            person("office", "official"),
+            person("operator", "operator"),
+        ],
+        **more,
     )

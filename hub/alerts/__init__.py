@@ -1,6 +1,6 @@
 """The life of an alert: opened, changed and closed by events, and who must be told of it. Pure."""
 
-from hub.alerts import device, hub, river, slope, trap, wildlife
+from hub.alerts import care, device, hub, river, slope, task, trap, wildlife
 from hub.alerts.life import (
     OFFICE,
     OPERATORS,
@@ -29,16 +29,27 @@ def step(scene: Scene, alert: Alert | None, event: Event) -> Change:
 
 HANDLERS: dict[EventKind, Handler] = {
     EventKind.ANIMAL_SEEN: wildlife.animal_seen,
+    EventKind.RETURNED: wildlife.animal_seen,
     EventKind.ANIMAL_MOVED: wildlife.animal_moved,
     EventKind.ANIMAL_GONE: ended("animal_closed"),
     EventKind.TRAP_SPRUNG: trap.trap_sprung,
     EventKind.TRAP_SILENT: trap.trap_silent,
-    EventKind.TRAP_RESET: ended("trap_reset"),
+    EventKind.TRAP_RESET: trap.trap_reset,
+    EventKind.TASK_TAKEN: task.taken,
+    EventKind.TASK_JOINED: task.joined,
+    EventKind.TASK_ARRIVED: task.arrived,
+    EventKind.TASK_LEFT: task.left,
+    EventKind.TASK_LAPSED: task.lapsed,
+    EventKind.TASK_OVERDUE: task.overdue,
+    EventKind.TASK_QUIET: task.quiet,
+    EventKind.TASK_DONE: task.done,
+    EventKind.PATROL_MISSING: trap.patrol_missing,
+    EventKind.PATROL_DONE: end_quietly,
     EventKind.LEVEL_UP: river.level_up,
     EventKind.LEVEL_DOWN: river.level_down,
     EventKind.LEVEL_CLEAR: ended("river_cleared"),
     EventKind.LEVEL_UNVERIFIED: river.level_unverified,
-    EventKind.LEVEL_VERIFIED: end_quietly,
+    EventKind.LEVEL_VERIFIED: river.level_verified,
     EventKind.DEBRIS_FLOW: slope.debris_flow,
     EventKind.DEBRIS_CONFIRMED: slope.debris_confirmed,
     EventKind.DEBRIS_CANCEL: slope.debris_cancel,
@@ -58,4 +69,11 @@ HANDLERS: dict[EventKind, Handler] = {
     EventKind.DEVICE_FLAPPING: device.flapping,
     EventKind.DEVICE_STEADY: ended("device_steady"),
     EventKind.MESSAGES_MISSED: hub.messages_missed,
+    EventKind.ACKNOWLEDGED: care.acknowledged,
+    EventKind.REPEATED: care.repeated,
+    EventKind.LABELLED: care.labelled,
+    EventKind.CONFIRMED: care.confirmed,
+    EventKind.CANCELLED: care.cancelled,
+    EventKind.CLOSED: care.closed,
+    EventKind.DRILL_OVER: ended("drill_over"),
 }

@@ -11,10 +11,10 @@ from hub.alerts.life import (
     Telling,
     begin,
 )
-from hub.audience import Audience
 from hub.config.shapes import Kind, Role
 from hub.detect.flapping import FLAPPING
 from hub.model import Alert, Event, Reason, Severity
+from hub.telling.audience import Audience
 
 
 def device_silent(scene: Scene, alert: Alert | None, event: Event) -> Change:

@@ -12,9 +12,9 @@ from hub.alerts.life import (
     begin,
     end,
 )
-from hub.audience import Audience
 from hub.config.shapes import Role
 from hub.model import Alert, Event, Reason, Severity
+from hub.telling.audience import Audience
 
 HUB_SEVERITY = {
     "broker": Severity.DANGER,

@@ -7,11 +7,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis
-from hub.audience import Audience
 from hub.config.shapes import Device, Role
 from hub.config.town import Town
 from hub.geofence import Geofence
-from hub.model import Alert, AlertState, Event, Mode, Reason, Severity
+from hub.links import Links
+from hub.model import Alert, AlertState, Event, EventKind, Mode, Reason, Severity
+from hub.telling.audience import Audience
 
 OFFICE = frozenset({Role.OFFICIAL})
 OFFICE_AND_CORPS = frozenset({Role.OFFICIAL, Role.CORPS})
@@ -36,6 +37,8 @@ class Telling(Struct, frozen=True):
     keep_for: Millis = 3_600_000
     priority: Severity | None = None
     """How loudly the phone rings, where that is not the severity."""
+    repeat: int = 0
+    """It goes on, and this is so many times that it is told again: the words begin with that."""
 
 
 class Scene(Struct, frozen=True):
@@ -46,6 +49,8 @@ class Scene(Struct, frozen=True):
     device: Device
     mode: Mode
     now: Millis
+    links: Links | None = None
+    """None: there are no pages that a phone could reach."""
 
 
 Change = tuple[Alert | None, list[Telling]]
@@ -56,6 +61,20 @@ def alert_id(event: Event) -> str:
     """Stable: the same first event gives the same id, also after a crash."""
     kind = event.incident.partition("/")[0]
     return f"{kind}-{blake2b(f'{event.incident} {event.id}'.encode(), digest_size=5).hexdigest()}"
+
+
+def event_about(alert: Alert, kind: EventKind, mark: object, *, at: Millis, now: Millis) -> Event:
+    """What a person or time did with an alert. `mark` is its own among those of `kind`, and stable."""
+    return Event(
+        id=f"{alert.id}/{kind}/{mark}",
+        kind=kind,
+        incident=alert.incident,
+        device=alert.device,
+        at=at,
+        received_at=now,
+        lat=alert.lat,
+        lon=alert.lon,
+    )
 
 
 def begin(scene: Scene, event: Event, kind: str, severity: Severity, zones: Collection[str]) -> Alert:
@@ -80,6 +99,11 @@ def begin(scene: Scene, event: Event, kind: str, severity: Severity, zones: Coll
         devices=event.devices or (event.device,),
         confirmed=event.confirmed,
     )
+
+
+def worse(scene: Scene, alert: Alert) -> Alert:
+    """It has grown worse: who had seen it has not seen this, and it is told again as from the beginning."""
+    return replace(alert, acknowledged={}, repeats=0, worse_at=scene.now, updated_at=scene.now)
 
 
 def end(scene: Scene, alert: Alert, event: Event, state: AlertState = AlertState.RESOLVED) -> Alert:

@@ -10,10 +10,11 @@ from hub.alerts.life import (
     Telling,
     begin,
     end,
+    worse,
 )
-from hub.audience import Audience, zones_of_stream
 from hub.config.shapes import Role
 from hub.model import Alert, AlertState, Event, Reason, Severity
+from hub.telling.audience import Audience, zones_of_stream
 
 DOUBT = Severity.DANGER
 """What officials count as told by an unconfirmed debris flow: the call to run still reaches them."""
@@ -28,7 +29,7 @@ def debris_flow(scene: Scene, alert: Alert | None, event: Event) -> Change:
     reason = Reason.REPEATED if alert else Reason.OPENED
     if alert:
         told = {person: min(severity, int(DOUBT)) for person, severity in alert.told.items()}
-        flow = replace(alert, told=told, confirmed=event.confirmed, updated_at=scene.now)
+        flow = worse(scene, replace(alert, told=told, confirmed=event.confirmed))
     else:
         flow = begin(scene, event, "debris", Severity.LIFE, _below(scene))
     if event.confirmed:
@@ -54,7 +55,9 @@ def _run(reason: Reason, everywhere: frozenset[Role] = frozenset()) -> Telling:
 def debris_confirmed(scene: Scene, alert: Alert | None, event: Event) -> Change:
     if alert is None:
         return debris_flow(scene, None, event)
-    confirmed = replace(alert, confirmed=True, devices=event.devices or alert.devices, updated_at=scene.now)
+    confirmed = worse(scene, replace(alert, confirmed=True, devices=event.devices or alert.devices))
+    if event.who:
+        confirmed = replace(confirmed, label="true", acknowledged={event.who: event.at})
     for_office = Telling(
         "debris_confirmed", Reason.ESCALATED, Severity.LIFE, Audience(everywhere=OFFICE_AND_CORPS)
     )
@@ -67,7 +70,19 @@ def debris_cancel(scene: Scene, alert: Alert | None, event: Event) -> Change:
     telling = Telling(
         "debris_false", Reason.CANCELLED, alert.severity, to_told=True, priority=Severity.WARNING
     )
-    return end(scene, alert, event, AlertState.CANCELLED), [telling]
+    cancelled = end(scene, alert, event, AlertState.CANCELLED)
+    return replace(cancelled, cause=event.detail, label="false"), [telling]
+
+
+def slope_confirmed(scene: Scene, alert: Alert, event: Event) -> Change:
+    """An official has looked, and the slope moves: to those below as what it is, and no call to run."""
+    confirmed = replace(worse(scene, alert), confirmed=True, severity=Severity.DANGER, label="true")
+    confirmed = replace(confirmed, acknowledged={event.who: event.at})
+    audience = Audience(anyone_here=True, everywhere=OFFICE_AND_CORPS)
+    telling = Telling(
+        "slope_confirmed", Reason.ESCALATED, Severity.DANGER, audience, new_only=True, keep_for=7_200_000
+    )
+    return confirmed, [telling]
 
 
 def slope_moved(scene: Scene, alert: Alert | None, event: Event) -> Change:

@@ -11,10 +11,10 @@ from hub.alerts.life import (
     Telling,
     begin,
 )
-from hub.audience import Audience
 from hub.config.shapes import Role, ZoneKind
-from hub.detect.wildlife import BEARS
-from hub.model import Alert, Event, Reason, Severity
+from hub.detect.species import BEARS
+from hub.model import Alert, Event, EventKind, Reason, Severity, Task
+from hub.telling.audience import Audience
 
 NEAR_PADDY_M = 60.0
 """A sensor on the bank watches the paddies beside it."""
@@ -30,11 +30,16 @@ def _ground(scene: Scene, event: Event) -> frozenset[str]:
 
 
 def animal_seen(scene: Scene, alert: Alert | None, event: Event) -> Change:
+    """A visit begins: ANIMAL_SEEN, or RETURNED where one was driven off there lately."""
     if alert:
         return animal_moved(scene, alert, event)
     kind, severity = ("bear", Severity.DANGER) if event.species in BEARS else ("animal", Severity.CAUTION)
     opened = begin(scene, event, kind, severity, _ground(scene, event))
-    return opened, [_about_animal(opened, Reason.OPENED)]
+    opened = replace(opened, task=Task(since=scene.now, waiting_since=scene.now))
+    telling = _about_animal(opened, Reason.OPENED)
+    if event.kind is EventKind.RETURNED and kind == "animal":
+        telling = replace(telling, template="animal_returned")
+    return opened, [telling]
 
 
 def _about_animal(alert: Alert, reason: Reason) -> Telling:

@@ -8,15 +8,19 @@ import shapely
 from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
+from devices.frame import Millis
 from hub.config.shapes import LEVELS, Device, Gauge, Kind, Role, ZoneKind
 from hub.config.town import Town
 from hub.geofence import LocalPlane
+from hub.telling import roster
+from hub.wording import not_reviewed
 
 SQUARE_METRES_A_HECTARE = 10_000.0
 
 
-def report(town: Town) -> str:
-    """Several lines of English, without any address, secret or trap position."""
+def report(town: Town, now: Millis | None = None) -> str:
+    """Several lines of English, without any address, secret or trap position. With `now` also whether the
+    roster is about to end."""
     sections = [
         f"{town.site.name_en} ({town.site.id}): nothing is wrong.",
         "",
@@ -25,7 +29,10 @@ def report(town: Town) -> str:
         *_zones(town),
         *_gauges(town),
         *_sirens(town),
+        *_telling(town),
         *_warnings(town),
+        *_alone(town),
+        *((said,) if now is not None and (said := roster.ends(town, now)) else ()),
     ]
     return "\n".join(sections).rstrip() + "\n"
 
@@ -67,6 +74,9 @@ def _people(town: Town) -> Iterator[str]:
         if people:
             yield f"   {role}: {', '.join(person.id for person in people)}"
     yield f"   languages: {_listed(Counter(person.lang for person in town.people.values()))}"
+    for lang in sorted({person.lang for person in town.people.values()}):
+        if said := not_reviewed(lang):
+            yield f"   {lang}: {said}"
     kinds = Counter[str](channel.kind for person in town.people.values() for channel in person.channels)
     yield f"   channels: {_listed(kinds)}"
 
@@ -108,6 +118,31 @@ def _sirens(town: Town) -> Iterator[str]:
             why = "sound outside quiet hours, as the town opted in" if opted_in else "light only"
             text += f"; {near[device.id]:.0f} m from a dwelling: {why}"
         yield text
+
+
+def _telling(town: Town) -> Iterator[str]:
+    policy = town.policy
+    if policy.tell:
+        yield f"rules of the town: {', '.join(rule.name for rule in policy.tell)}"
+    own = [person.id for person in town.people.values() if person.quiet]
+    if policy.quiet.hours or own:
+        others = f"; hours of their own: {', '.join(own)}" if own else ""
+        yield f"quiet hours: {policy.quiet.hours or 'none'}, below {policy.quiet.below}{others}"
+    for kind, limits in policy.budgets.items():
+        yield f"budget of {kind}: {limits.limit} a {limits.per}, {limits.reserve:.0%} of it in reserve"
+    if town.roster:
+        weeks = f"{town.roster[0].first} to {town.roster[-1].last}"
+        yield f"roster: {len(town.roster)} turn{'s' if len(town.roster) > 1 else ''}, {weeks}"
+
+
+def _alone(town: Town) -> Iterator[str]:
+    """Everybody may have to be told of danger: a bear, a flood, a debris flow, a hub that hears nothing."""
+    kinds = {person.id: {channel.kind for channel in person.channels} for person in town.people.values()}
+    alone = {id: next(iter(found)) for id, found in kinds.items() if len(found) == 1}
+    if alone:
+        yield f"one kind of channel only ({len(alone)}): danger reaches them by nothing else"
+        for id, kind in alone.items():
+            yield f"   {id}: {kind}"
 
 
 def _warnings(town: Town) -> Iterator[str]:

@@ -21,7 +21,7 @@ TOLD = {
 def check_people(parts: Parts, findings: Findings) -> None:
     for entry in parts.people:
         _check_zones_of(entry, parts, findings)
-        _check_channels(entry, findings)
+        _check_channels(entry, parts, findings)
     _check_shared_addresses(parts, findings)
     if "people" in parts.complete:
         _check_duty(parts, findings)
@@ -54,7 +54,7 @@ def _check_zones_of(entry: Entry[Person], parts: Parts, findings: Findings) -> N
         findings.warn(entry, ("duty",), f"{person.id} is on duty on no day")
 
 
-def _check_channels(entry: Entry[Person], findings: Findings) -> None:
+def _check_channels(entry: Entry[Person], parts: Parts, findings: Findings) -> None:
     person = entry.value
     if not person.channels:
         findings.error(entry, ("channels",), f"is empty: {person.id} cannot be told of anything")
@@ -65,6 +65,8 @@ def _check_channels(entry: Entry[Person], findings: Findings) -> None:
             findings.error(entry, ("channels", index, "url"), f"{channel.kind}: {fault}")
         for oddity in oddities(channel.kind, url) if url and not wrong else ():
             findings.warn(entry, ("channels", index, "url"), f"{channel.kind}: {oddity}")
+        if channel.kind == "push" and parts.hub and parts.hub.value.web_push is None:
+            findings.error(entry, ("channels", index), "push: hub.yaml has no web_push")
 
 
 def _check_shared_addresses(parts: Parts, findings: Findings) -> None:

@@ -15,6 +15,7 @@ OPTIONAL_BLOCKS = frozenset({"siren"})
 
 
 def check_devices(parts: Parts, findings: Findings) -> None:
+    _check_leader(parts, findings)
     _check_addresses(parts, findings)
     _check_gateway_loops(parts, findings)
     for entry in parts.devices:
@@ -45,6 +46,13 @@ def _check_references(entry: Entry[Device], parts: Parts, findings: Findings) ->
     if device.trap and device.trap.owner not in parts.person_ids and "people" not in parts.unread:
         near = suggestion(device.trap.owner, parts.person_ids)
         findings.error(entry, ("trap", "owner"), f"no person {device.trap.owner}{near}")
+
+
+def _check_leader(parts: Parts, findings: Findings) -> None:
+    leader = parts.policy.value.trap.leader if parts.policy else None
+    if parts.policy and leader and leader not in parts.person_ids and "people" not in parts.unread:
+        near = suggestion(leader, parts.person_ids)
+        findings.error(parts.policy, ("trap", "leader"), f"no person {leader}{near}")
 
 
 def _check_gateway_loops(parts: Parts, findings: Findings) -> None:

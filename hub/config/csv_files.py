@@ -1,7 +1,8 @@
-"""devices.csv and people.csv as Excel saves them: UTF-8 with BOM or cp932, Japanese or English headers.
+"""devices.csv, people.csv and roster.csv as Excel saves them: UTF-8 with BOM or cp932, Japanese or English
+headers.
 
-One row is one device or person. A cell that holds several values separates them by `;`, `、` or a space. An
-empty cell is a value that is not given. `COLUMNS_OF_DEVICES` and `COLUMNS_OF_PEOPLE` list the headers.
+One row is one device, person or week. A cell that holds several values separates them by `;`, `、` or a
+space. An empty cell is a value that is not given. `COLUMNS_OF_DEVICES` and its like list the headers.
 """
 
 import csv
@@ -34,7 +35,10 @@ ROLES = {
     "職員": "official", "役場": "official", "運用": "operator", "運用者": "operator", "消防団": "corps",
     "水防団": "corps", "住民": "resident", "福祉": "welfare",
 }  # fmt: skip
-LANGUAGES = {"日本語": "ja", "やさしい日本語": "ja-easy", "英語": "en"}
+LANGUAGES = {
+    "日本語": "ja", "やさしい日本語": "ja-easy", "英語": "en", "ポルトガル語": "pt", "中国語": "zh",
+    "ベトナム語": "vi",
+}  # fmt: skip
 DAYS = {
     f"{day}{end}": word
     for day, word in zip("月火水木金土日", ("mon", "tue", "wed", "thu", "fri", "sat", "sun"), strict=True)
@@ -43,6 +47,7 @@ DAYS = {
 TRAPS = {"箱わな": "box", "くくりわな": "snare", "囲いわな": "corral"}
 CONTACTS = {"開": "open", "閉": "closed"}
 USES = {"追い払い": "deter", "警報": "warn"}
+DATE = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?")
 
 
 class Column(NamedTuple):
@@ -68,6 +73,13 @@ def _words(words: Mapping[str, str]) -> Callable[[str], list[str]]:
 
 def _list(text: str) -> list[str]:
     return [_plain(one) for one in SEPARATORS.split(text) if one]
+
+
+def _day(text: str) -> str:
+    """`2026/4/6`, `2026年4月6日` -> `2026-04-06`; what is no date stays as it is."""
+    plain = _plain(text)
+    found = DATE.fullmatch(plain)
+    return f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}" if found else plain
 
 
 COLUMNS_OF_DEVICES = (
@@ -118,14 +130,25 @@ COLUMNS_OF_PEOPLE = (
     Column(("roles",), ("roles", "役割"), _words(ROLES)),
     Column(("zones",), ("zones", "区域"), _list),
     Column(("duty",), ("duty", "当番", "当番日"), _words(DAYS)),
+    Column(("quiet",), ("quiet", "静かな時間"), _plain),
     Column(("channels", "mail"), ("mail", "メール")),
     Column(("channels", "ntfy"), ("ntfy",)),
     Column(("channels", "line"), ("line",)),
     Column(("channels", "sms"), ("sms", "電話")),
+    Column(("channels", "telegram"), ("telegram",)),
     Column(("channels", "other"), ("other", "その他")),
     Column((), ("note", "備考")),
 )
 """A channel's cell holds an Apprise URL, or an address for the `channels` of hub.yaml."""
+
+COLUMNS_OF_ROSTER = (
+    Column(("week",), ("week", "週", "週の月曜日"), _day),
+    Column(("start",), ("from", "から", "開始日"), _day),
+    Column(("end",), ("to", "まで", "終了日"), _day),
+    Column(("people",), ("people", "当番", "担当", "担当者"), _list),
+    Column((), ("note", "備考")),
+)
+"""Person ids, in a week that is named by its Monday, or from a day to a day."""
 
 
 def read_table(

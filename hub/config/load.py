@@ -8,7 +8,17 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel
 from shapely.geometry.base import BaseGeometry
 
-from hub.config import coverage, cross_check, csv_files, profiles, settings_check, zones
+from hub.config import (
+    contacts,
+    coverage,
+    cross_check,
+    csv_files,
+    profiles,
+    roster,
+    settings_check,
+    tell_check,
+    zones,
+)
 from hub.config.document import (
     ConfigError,
     Document,
@@ -31,7 +41,8 @@ from hub.config.yaml_lines import read_yaml
 __all__ = ["ConfigError", "Problem", "load"]
 
 FILES = (
-    "hub.yaml", "policy.yaml", "devices.yaml", "devices.csv", "people.yaml", "people.csv", "zones.geojson",
+    "hub.yaml", "policy.yaml", "devices.yaml", "devices.csv", "people.yaml", "people.csv", "roster.csv",
+    "contacts.csv", "zones.geojson",
 )  # fmt: skip
 READ_SUFFIXES = frozenset({".yaml", ".yml", ".csv", ".geojson"})
 
@@ -106,6 +117,8 @@ def load(folder: Path, env: Mapping[str, str]) -> Town:
     _read_devices(reading)
     _read_zones(reading)
     _read_people(reading, templates)
+    turns = _read_roster(reading)
+    book = _read_contacts(reading)
     _check(reading)
     if findings.errors or parts.hub is None:
         raise ConfigError(findings.errors)
@@ -118,6 +131,8 @@ def load(folder: Path, env: Mapping[str, str]) -> Town:
         geometry=parts.geometry,
         people={entry.value.id: entry.value for entry in parts.people},
         warnings=tuple(map(str, sorted(set(findings.warnings)))),
+        roster=turns,
+        contacts=book,
     )
 
 
@@ -134,6 +149,7 @@ def _check(reading: Reading) -> None:
         settings_check.check_hub(parts.hub, findings)
     if parts.policy:
         settings_check.check_policy(parts.policy, findings)
+        tell_check.check(parts.policy, parts, findings)
     cross_check.check_devices(parts, findings)
     coverage.check_people(parts, findings)
     coverage.check_zones(parts, findings)
@@ -199,6 +215,30 @@ def _read_people(reading: Reading, templates: Templates | None) -> None:
             parts.people.append(fill_person(entry, templates, reading.secrets, findings))
     if len(findings.errors) == before:
         parts.complete.add("people")
+
+
+def _read_roster(reading: Reading) -> tuple[roster.Turn, ...]:
+    def table(raw: bytes, file: str) -> tuple[Document, list[Problem]]:
+        return csv_files.read_table(raw, file, "roster", csv_files.COLUMNS_OF_ROSTER)
+
+    document = reading.document("roster.csv", table) if reading.has("roster.csv") else None
+    if document is None:
+        return ()
+    rows = (Item(document, ("roster", n), row) for n, row in enumerate(document.value["roster"]))
+    turns = [entry for row in rows if (entry := reading.entry(roster.Turn, row))]
+    return roster.check(turns, reading.parts, reading.findings)
+
+
+def _read_contacts(reading: Reading) -> dict[str, contacts.Contact]:
+    def table(raw: bytes, file: str) -> tuple[Document, list[Problem]]:
+        return csv_files.read_table(raw, file, "contacts", contacts.COLUMNS)
+
+    document = reading.document("contacts.csv", table) if reading.has("contacts.csv") else None
+    if document is None:
+        return {}
+    rows = (Item(document, ("contacts", n), row) for n, row in enumerate(document.value["contacts"]))
+    entries = [entry for row in rows if (entry := reading.entry(contacts.Contact, row))]
+    return contacts.check(entries, reading.parts, reading.findings)
 
 
 def _read_zones(reading: Reading) -> None:

@@ -1,11 +1,12 @@
 """policy.yaml: who is told, when, and how much."""
 
 from datetime import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hub.config.shapes import Duration, Metres, Shape
+from hub.config.shapes import ChannelKind, Duration, Id, Metres, Shape
+from hub.config.tell_policy import ChannelBudget, ChannelsPolicy, QuietPolicy, TellRule
 
 
 class WildlifePolicy(Shape):
@@ -22,12 +23,35 @@ class WildlifePolicy(Shape):
     cooldown: Duration = 1_800_000
     """Not told again of one visit before this, unless it grew worse or reached new people."""
     late_after: Duration = 900_000
+    returned_within: Duration = 1_800_000
+    """Seen again so soon where it was driven off: the deterrent did not work, and says so."""
 
 
 class TrapPolicy(Shape):
     silent_after: Duration = 3 * 3_600_000
     """Sprung, and no word from the sensor for so long: said again, as a state of its own."""
     late_after: Duration = 86_400_000
+    remind_duty: Duration = 900_000
+    """Nobody has taken it: told again after so long to those on duty and the owner ..."""
+    remind_all: Duration = 1_800_000
+    """... to all hunters and the leader ..."""
+    remind_office: Duration = 3_600_000
+    """... and to the town office."""
+    taken_lapses: Duration = 3_600_000
+    """So long after the arrival that was promised, and no word: nobody has it any more."""
+    on_site_quiet: Duration = 2 * 3_600_000
+    """So long at the trap without a word: somebody telephones. A hunter of 79 died at a snared boar (Sumoto,
+    2021)."""
+    night: Literal["wait", "go"] = "wait"
+    """wait: from sunset to sunrise nobody is reminded, and the message asks to wait for the day. An animal in
+    a trap is dangerous in the dark, and hunters may not shoot at night (鳥獣保護管理法 38条). A bear or
+    people never wait."""
+    leader: Id | None = None
+    """Person who leads the hunters (班長): told where nobody goes, and named in the message."""
+    leader_tel: str = ""
+    """As it stands in that message."""
+    patrol_by: time | None = time(17, 0)
+    """Whoever has not seen a trap by then is told; null: never. Towns ask for a round a day (Ina, Obuse)."""
 
 
 class RiverPolicy(Shape):
@@ -78,6 +102,8 @@ class DeterrentPolicy(Shape):
     """Hours without sound for a siren near dwellings that the town opted in."""
     quiet_everywhere: bool = False
     warn_on: Duration = 60_000
+    drill_siren: Duration = 3_000
+    """How long a siren or flash acts in a drill: long enough to be seen to work."""
 
 
 class StormPolicy(Shape):
@@ -138,6 +164,27 @@ class HubPolicy(Shape):
     """Who has not answered a test message by then is named in the morning's report."""
 
 
+class RepeatPolicy(Shape):
+    """What goes on in DANGER or for LIFE and nobody has acknowledged is told again to those who must act.
+
+    Residents are told once of each event and level (domain notes 8).
+    """
+
+    after: Annotated[tuple[Duration, ...], Field(min_length=1)] = (600_000, 1_200_000, 2_400_000, 3_600_000)
+    """After so long, and again at these growing intervals; the last one repeats."""
+    most: Annotated[int, Field(ge=0, le=100)] = 10
+    """So often at most; 0: never."""
+
+
+class SilencePolicy(Shape):
+    """How long a person may make the hub keep quiet, or a device be at work on."""
+
+    longest: Duration = 7 * 86_400_000
+    """A silence that is longer is forgotten before it ends."""
+    longest_maintenance: Duration = 30 * 86_400_000
+    longest_drill: Duration = 12 * 3_600_000
+
+
 class Policy(Shape):
     wildlife: WildlifePolicy = WildlifePolicy()
     trap: TrapPolicy = TrapPolicy()
@@ -147,3 +194,9 @@ class Policy(Shape):
     deterrent: DeterrentPolicy = DeterrentPolicy()
     hub: HubPolicy = HubPolicy()
     storm: StormPolicy = StormPolicy()
+    repeat: RepeatPolicy = RepeatPolicy()
+    silence: SilencePolicy = SilencePolicy()
+    tell: tuple[TellRule, ...] = ()
+    quiet: QuietPolicy = QuietPolicy()
+    channels: ChannelsPolicy = ChannelsPolicy()
+    budgets: dict[ChannelKind, ChannelBudget] = Field(default_factory=dict)

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hub.config import policy, settings, shapes
+from hub.config import policy, settings, shapes, tell_policy
 from hub.config.policy import Policy
 from hub.config.settings import Hub
 from hub.config.shapes import DURATION_PATTERN, UNITS_MS, Device, Person, Profile, Shape
@@ -62,7 +62,7 @@ def _descriptions(source: str) -> dict[str, dict[str, str]]:
 
 DESCRIPTIONS = {
     name: said
-    for module in (shapes, policy, settings)
+    for module in (shapes, policy, settings, tell_policy)
     for name, said in _descriptions(inspect.getsource(module)).items()
 }
 
@@ -96,7 +96,8 @@ def _as_written(node: Any) -> Any:
     if made.get("format") == "time":
         del made["format"]
         made["pattern"] = TIME_PATTERN
-        made["default"] = time.fromisoformat(made["default"]).strftime("%H:%M")
+        if "default" in made:
+            made["default"] = time.fromisoformat(made["default"]).strftime("%H:%M")
     return made
 
 

@@ -67,7 +67,8 @@ class Secrets:
         return text
 
     def url(self, channel: Channel, templates: Templates | None) -> SecretStr | None:
-        """The channel's Apprise URL; None where it depends on a part of hub.yaml that has an error itself.
+        """The channel's Apprise URL, or its browser's subscription; None where it depends on a part of
+        hub.yaml that has an error itself.
 
         Raises SecretError where the channel has no source or more than one, or a secret is missing.
         """
@@ -76,6 +77,8 @@ class Secrets:
             raise SecretError("needs one of url, url_file and address" + (", not several" if given else ""))
         if channel.url_file is not None:
             return SecretStr(self.read(channel.url_file))
+        if channel.kind == "push":
+            return SecretStr(self.filled(reveal(channel.url or channel.address), in_url=False))
         if channel.url is not None:
             return SecretStr(self.filled(reveal(channel.url), in_url=True))
         if templates is None:
@@ -85,9 +88,13 @@ class Secrets:
         address = self.filled(reveal(channel.address), in_url=False)
         if not address.strip():
             raise SecretError("the address is empty")
-        template = templates[channel.kind]
-        safe = SAFE_IN_ADDRESS if channel.kind == "sms" else "@"
-        return template and SecretStr(reveal(template).replace(PLACEHOLDER, quote(address, safe=safe)))
+        return with_address(templates[channel.kind], channel.kind, address)
+
+
+def with_address(template: SecretStr | None, kind: str, address: str) -> SecretStr | None:
+    """The Apprise URL of one address; None where there is no template for its kind."""
+    safe = SAFE_IN_ADDRESS if kind == "sms" else "@"
+    return template and SecretStr(reveal(template).replace(PLACEHOLDER, quote(address, safe=safe)))
 
 
 def fill_hub(entry: Entry[Hub], secrets: Secrets, findings: Findings) -> tuple[Entry[Hub], Templates]:
@@ -113,7 +120,12 @@ def fill_hub(entry: Entry[Hub], secrets: Secrets, findings: Findings) -> tuple[E
             findings.error(entry, ("channels", kind), str(error))
             templates[kind] = None
     given = {kind: template for kind, template in templates.items() if template}
-    filled = hub.model_copy(update={"mqtt": mqtt, "influx": influx, "deadman": deadman, "channels": given})
+    push = hub.web_push and hub.web_push.model_copy(
+        update={"key_file": secrets.folder / hub.web_push.key_file}
+    )
+    filled = hub.model_copy(
+        update={"mqtt": mqtt, "influx": influx, "deadman": deadman, "web_push": push, "channels": given}
+    )
     return Entry(filled, entry.document, entry.at), templates
 
 

@@ -71,6 +71,28 @@ class Deadman(Shape):
     every: Duration = 60_000
 
 
+class Web(Shape):
+    """The hub's own pages. On loopback unless said otherwise; `site.hub_url` is how phones reach them."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8470
+    """0: any free one."""
+    link_lasts: Duration = 86_400_000
+    """A link in a message is good for so long, and as long as its alert is open."""
+    photos: Path = Path("photos")
+    """Where pictures of captures are kept."""
+    keep_photos: Duration = 400 * 86_400_000
+
+
+class WebPush(Shape):
+    """How the hub proves to the browsers' push services who it is (VAPID, RFC 8292)."""
+
+    key_file: Path
+    """Its private key, as PEM."""
+    subject: str
+    """`mailto:` or `https://`: whom a push service may write to."""
+
+
 class Hub(Shape):
     """hub.yaml"""
 
@@ -79,5 +101,7 @@ class Hub(Shape):
     ledger: LedgerSettings = LedgerSettings()
     influx: Influx | None = None
     deadman: Deadman | None = None
+    web: Web | None = None
+    web_push: WebPush | None = None
     channels: dict[ChannelKind, SecretStr] = Field(default={})
     """Apprise URL of a kind of channel with `{address}` in it, for people who have but an address."""

@@ -1,17 +1,18 @@
 """Are the settings of hub.yaml and policy.yaml sound?"""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import pairwise
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from hub.config.channels import PLACEHOLDER, SCHEMES, faults
+from hub.config.channels import LOCAL_HOSTS, PLACEHOLDER, SCHEMES, faults
 from hub.config.parts import Entry, Findings
-from hub.config.policy import DeterrentPolicy, Policy, SlopePolicy, WildlifePolicy
-from hub.config.settings import Deadman, Hub
+from hub.config.policy import DeterrentPolicy, Policy, SlopePolicy, TrapPolicy, WildlifePolicy
+from hub.config.settings import Deadman, Hub, WebPush
 from hub.config.validate import reveal, suggestion
 
 MINUTE = 60_000
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 TRIAL_ADDRESS = "0@x.jp"
 SHARES = (
     ("wildlife", "species_min_confidence"), ("wildlife", "bear_min_confidence"), ("health", "gateway_share"),
@@ -38,6 +39,14 @@ def check_hub(entry: Entry[Hub], findings: Findings) -> None:
         if (url or key == "info_url") and not _is_web(url):
             findings.error(entry, ("site", key), "must begin with http:// or https:// and name a host")
     _check_mqtt(entry, findings)
+    if hub.web and not hub.site.hub_url:
+        message = "is missing: there are pages (web), and no message can link to them"
+        findings.warn(entry, ("site", "hub_url"), message)
+    elif hub.web and hub.site.hub_url.startswith("http:") and not _is_local(hub.site.hub_url):
+        message = "is http: whoever sees a link on its way can act in another's name"
+        findings.warn(entry, ("site", "hub_url"), message)
+    if hub.site.hub_url and not hub.web:
+        findings.warn(entry, ("site", "hub_url"), "leads nowhere: there are no pages (web)")
     if hub.influx:
         if not _is_web(hub.influx.url):
             findings.error(entry, ("influx", "url"), "must begin with http:// or https:// and name a host")
@@ -45,6 +54,8 @@ def check_hub(entry: Entry[Hub], findings: Findings) -> None:
             findings.warn(entry, ("influx", "username"), "is missing: with version 1 the token is a password")
     if hub.deadman:
         _check_deadman(entry, hub.deadman, findings)
+    if hub.web_push:
+        _check_web_push(entry, hub.web_push, findings)
     for kind, template in hub.channels.items():
         _check_template(entry, kind, reveal(template), findings)
 
@@ -70,9 +81,16 @@ def check_policy(entry: Entry[Policy], findings: Findings) -> None:
     if policy.trap.silent_after < 10 * MINUTE:
         message = "under 10 minutes: told before the sensor's next sign of life is due"
         findings.warn(entry, ("trap", "silent_after"), message)
+    _check_reminders(entry, policy.trap, findings)
     for room in ("wildlife", "trap", "slope"):
         if getattr(policy, room).late_after == 0:
             findings.warn(entry, (room, "late_after"), "0: every report is late, and nothing is told")
+
+
+def _check_reminders(entry: Entry[Policy], trap: TrapPolicy, findings: Findings) -> None:
+    for former, key in pairwise(("remind_duty", "remind_all", "remind_office")):
+        if getattr(trap, key) < getattr(trap, former):
+            findings.error(entry, ("trap", key), f"must not come before {former}")
 
 
 def _check_mqtt(entry: Entry[Hub], findings: Findings) -> None:
@@ -110,6 +128,15 @@ def _check_deadman(entry: Entry[Hub], deadman: Deadman, findings: Findings) -> N
         findings.error(entry, ("deadman", "every"), "must lie between 10s and 1h")
 
 
+def _check_web_push(entry: Entry[Hub], push: WebPush, findings: Findings) -> None:
+    if not push.key_file.is_file():
+        findings.error(entry, ("web_push", "key_file"), "names no file: `vapid --gen` makes one")
+    if not push.subject.startswith(("mailto:", "https://")):
+        findings.error(entry, ("web_push", "subject"), "must begin with mailto: or https://")
+    if find_spec("pywebpush") is None:
+        findings.error(entry, ("web_push",), "needs the package pywebpush, which is not installed")
+
+
 def _topic_fault(topic: str) -> str:
     """Why it is no topic filter (MQTT 3.1.1, 4.7.1)."""
     levels = topic.split("/")
@@ -124,6 +151,9 @@ def _topic_fault(topic: str) -> str:
 
 def _check_template(entry: Entry[Hub], kind: str, template: str, findings: Findings) -> None:
     path = ("channels", kind)
+    if kind == "push":
+        findings.error(entry, path, "is not used: a browser's subscription is its address; see web_push")
+        return
     if PLACEHOLDER not in template:
         findings.error(entry, path, f"has no {PLACEHOLDER}: every person would have one address")
         return
@@ -172,6 +202,10 @@ def _foolish_deterrent(deterrent: DeterrentPolicy) -> Iterator[tuple[str, str]]:
         yield "quiet_from", "is quiet_to: there are no quiet hours"
     if deterrent.live_within > 10 * MINUTE:
         yield "live_within", "over 10 minutes: a siren would sound for an animal that is gone"
+
+
+def _is_local(url: str) -> bool:
+    return not _is_web(url) or urlsplit(url).hostname in LOCAL_HOSTS
 
 
 def _is_web(url: str) -> bool:

@@ -36,8 +36,23 @@ def parse_words(text: str) -> str:
     return text
 
 
+def parse_hours(text: str) -> str:
+    """`21:00〜6:00` -> `21:00-06:00`. Empty stands for no hours at all."""
+    if not text.strip():
+        return ""
+    found = re.fullmatch(r"(\d{1,2}):([0-5]\d)\s*[-–~〜～]\s*(\d{1,2}):([0-5]\d)", text.strip())
+    if not found or int(found[1]) > 23 or int(found[3]) > 23:
+        raise ValueError('write hours as "21:00-06:00"')
+    hours = [f"{int(found[number]):02}:{found[number + 1]}" for number in (1, 3)]
+    if hours[0] == hours[1]:
+        raise ValueError("must end at another time than they begin")
+    return "-".join(hours)
+
+
 Words = Annotated[str, AfterValidator(parse_words)]
 """A name or place as it stands in messages."""
+Hours = Annotated[str, AfterValidator(parse_hours), Field(examples=["21:00-06:00"])]
+"""From when to when, past midnight where the end is the earlier; by the clock on the site's wall."""
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -254,7 +269,7 @@ class Device(Shape):
 
 # --- zones and people -----------------------------------------------------------------------------
 
-ChannelKind = Literal["mail", "ntfy", "line", "sms", "other"]
+ChannelKind = Literal["mail", "ntfy", "line", "sms", "telegram", "push", "other"]
 
 
 class Zone(Shape):
@@ -269,7 +284,10 @@ class Zone(Shape):
 
 
 class Channel(Shape):
-    """One address of one person: `url`, `url_file` or `address`. Loaded, `url` is always there."""
+    """One address of one person: `url`, `url_file` or `address`. Loaded, `url` is always there.
+
+    Of kind push it is no URL but the browser's subscription, as JSON.
+    """
 
     kind: ChannelKind
     url: SecretStr | None = None
@@ -284,12 +302,16 @@ class Person(Shape):
 
     id: Id
     name: Words
-    lang: Literal["ja", "ja-easy", "en"] = "ja"
+    lang: Literal["ja", "ja-easy", "en", "pt", "zh", "vi"] = "ja"
+    """pt, zh, vi: what saves lives in Portuguese, simplified Chinese or Vietnamese, the rest as ja-easy."""
     roles: tuple[Role, ...]
     zones: tuple[Id, ...] = ()
     """Fields, homes or hunting grounds; empty for those who are told of every place."""
     duty: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = (
         "mon", "tue", "wed", "thu", "fri", "sat", "sun",
     )  # fmt: skip
-    """Days on which a hunter or patrol is on duty, from 06:00 to 06:00 the next morning."""
+    """Days on which a hunter or patrol is on duty, from 06:00 to 06:00 the next morning, in a week that
+    roster.csv does not hold."""
+    quiet: Hours = ""
+    """Quiet hours of this person's own, in place of the town's."""
     channels: tuple[Channel, ...]

@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 
 from shapely.geometry.base import BaseGeometry
 
+from hub.config.contacts import Contact
 from hub.config.policy import Policy
+from hub.config.roster import Turn
 from hub.config.settings import Hub, Site
 from hub.config.shapes import Device, Kind, Person, Profile, Role, Zone
 
@@ -22,11 +24,20 @@ class Town:
     zones: dict[str, Zone]
     geometry: dict[str, BaseGeometry]
     people: dict[str, Person]
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    """Species -> whom to call, and what to do, where it is in a trap and must not be."""
     warnings: tuple[str, ...] = field(default=())
+    roster: tuple[Turn, ...] = ()
+    """In the order of time."""
 
     @property
     def site(self) -> Site:
         return self.hub.site
+
+    @property
+    def has_pages(self) -> bool:
+        """Phones can reach the hub's pages."""
+        return self.hub.web is not None and bool(self.site.hub_url)
 
     @cached_property
     def zone_info(self) -> ZoneInfo:

@@ -31,7 +31,8 @@ MEMORY_EASED, HEAT_EASED_C = 0.05, 5.0
 
 
 class ChannelVitals(Struct, frozen=True):
-    """One kind of channel. `failing_for` is 0 while nothing waits; `sent_at` is its last delivery."""
+    """One service that carries messages. `failing_for` is 0 while nothing waits; `sent_at` is its last
+    delivery."""
 
     failing_for: Millis = 0
     sent_at: Millis | None = None
@@ -55,6 +56,7 @@ class Vitals(Struct, frozen=True):
     """Share in use, of what the hub may have or of what the machine has, whichever is scarcer."""
     cpu_c: float | None = None
     channels: dict[str, ChannelVitals] = {}
+    """By service: its kind of channel, and where there may be several of it `mail/3f2a90c1`."""
     backlog: Millis = 0
     """Age of the oldest message or notification that nobody has tried to handle."""
     ledger: int = 0

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from devices.frame import Millis
 from hub.config.policy import RiverPolicy
 from hub.config.shapes import LEVELS, Device
-from hub.model import Event, EventKind, Flag, Freshness, Reading
+from hub.model import Act, Event, EventKind, Flag, Freshness, Reading
 from hub.quality.height import LEVEL
 
 AHEAD_ALLOWED: Millis = 300_000
@@ -130,6 +130,7 @@ def step(
         state = replace(state, at=0, good_at=0, good=None, below=(), recent=())
     if (
         device.gauge is None
+        or device.maintenance
         or reading.quantity != LEVEL
         or reading.value is None
         or reading.freshness > Freshness.DELAYED
@@ -141,6 +142,32 @@ def step(
     station = Station(device, policy, thresholds(levels_m, policy.hysteresis_m, policy.hysteresis_of_gap))
     judge = _believed if reading.flag <= Flag.NOT_EVALUATED else _doubtful
     return judge(station, state, reading, reading.value)
+
+
+def confirmed(device: Device, state: RiverState, act: Act, now: Millis) -> tuple[RiverState, list[Event]]:
+    """Somebody has looked, and the doubtful level is real: LEVEL_UP, where it was told unconfirmed."""
+    key = state.doubt.level
+    if not key or LEVELS.index(key) <= ("", *LEVELS).index(state.above) - 1:
+        return state, []
+    event = Event(
+        id=f"{device.id}/{EventKind.LEVEL_UP}/{act.at}/{key}",
+        kind=EventKind.LEVEL_UP,
+        incident=f"river/{device.id}",
+        device=device.id,
+        at=act.at,
+        received_at=now,
+        lat=device.lat,
+        lon=device.lon,
+        level=key,
+        value=state.doubt.value,
+        who=act.who,
+    )
+    return replace(state, above=key, below=(), doubt=replace(state.doubt, level="")), [event]
+
+
+def forgotten(state: RiverState) -> RiverState:
+    """No level is in force any more: the next reading at one opens it anew."""
+    return replace(state, above="", below=(), doubt=Doubt())
 
 
 def _believed(

@@ -129,17 +129,25 @@ def rain(
 
 def act(state: StreamState, act: Act, now: Millis) -> tuple[StreamState, list[Event]]:
     """`debris_cancel` says that there is no flow; `act.detail` is the cause. `close` ends it without a word.
+    `confirm`: somebody has looked, and there is one.
 
     A wire that stays cut does not open again; mended, it does when it is cut anew.
     """
-    if act.kind not in ("debris_cancel", "close") or not state.open:
+    if act.kind not in ("debris_cancel", "close", "confirm") or not state.open:
         return state, []
+    if act.kind == "confirm":
+        event = _by_hand(EventKind.DEBRIS_CONFIRMED, state, act, now)
+        return replace(state, confirmed=True), [replace(event, detail="person")]
     closed = StreamState(tripped=state.tripped, rain=state.rain, stream=state.stream)
     if act.kind == "close":
         return closed, []
-    event = Event(
-        id=f"{state.stream}/{EventKind.DEBRIS_CANCEL}/{act.at}",
-        kind=EventKind.DEBRIS_CANCEL,
+    return closed, [_by_hand(EventKind.DEBRIS_CANCEL, state, act, now)]
+
+
+def _by_hand(kind: EventKind, state: StreamState, act: Act, now: Millis) -> Event:
+    return Event(
+        id=f"{state.stream}/{kind}/{act.at}",
+        kind=kind,
         incident=f"slope/{state.stream}",
         device=state.device,
         at=act.at,
@@ -148,8 +156,8 @@ def act(state: StreamState, act: Act, now: Millis) -> tuple[StreamState, list[Ev
         lon=state.lon,
         devices=state.agreeing,
         detail=act.detail,
+        who=act.who,
     )
-    return closed, [event]
 
 
 def rain_mm_h(state: StreamState, at: Millis) -> float:

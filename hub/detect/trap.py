@@ -20,6 +20,8 @@ from hub.model import Act, Event, EventKind, Freshness
 REARMED_AFTER: Millis = 600_000
 """Armed for so long before it sprang again, a trap was set by a person and not rattled by an animal."""
 AHEAD_ALLOWED: Millis = 300_000
+PROOF_EVERY: Millis = 600_000
+"""How often a sensor's word that the trap is set is written down anew."""
 
 
 class TrapState(Struct, frozen=True):
@@ -36,6 +38,10 @@ class TrapState(Struct, frozen=True):
     armed_since: Millis | None = None
     flap: Flap = flapping.NONE
     """How often it has sprung again without a person's word."""
+    seen_at: Millis = 0
+    """When a person last saw it."""
+    proved_at: Millis = 0
+    """When it was last known to be set: by a person, or by its sensor's word."""
 
 
 def step(
@@ -63,13 +69,23 @@ def step(
     if word == "armed":
         if state.state == "sprung" and state.armed_since is None and at > state.since:
             state = replace(state, armed_since=at)
+        if state.state == "armed" and freshness <= Freshness.DELAYED and at - state.proved_at >= PROOF_EVERY:
+            state = replace(state, proved_at=at)
         return state, []
     if at <= state.since or received_at - at > policy.late_after or state.state == "disarmed":
         return state, []
     if state.state == "sprung":
-        return _still_sprung(state, device, at, freshness, received_at)
-    state = TrapState(state="sprung", since=at, last_word=received_at, flap=state.flap)
-    return state, [_event(EventKind.TRAP_SPRUNG, device, at, received_at, freshness=freshness)]
+        after, events = _still_sprung(state, device, at, freshness, received_at)
+        return after, [replace(event, species=signal.species) for event in events]
+    state = _sprung(state, at, received_at)
+    event = _event(EventKind.TRAP_SPRUNG, device, at, received_at, freshness=freshness)
+    return state, [replace(event, species=signal.species)]
+
+
+def _sprung(state: TrapState, at: Millis, received_at: Millis) -> TrapState:
+    return replace(
+        state, state="sprung", since=at, last_word=received_at, silent_told=False, armed_since=None
+    )
 
 
 def heard(state: TrapState, at: Millis) -> TrapState:
@@ -111,10 +127,23 @@ def act(state: TrapState, device: Device, act: Act, now: Millis) -> tuple[TrapSt
     else:
         return state, []
     older = state.state == "sprung" and act.at < state.since <= now
-    if state.state == after or older:
+    if older:
         return state, []
-    state = TrapState(state=after, since=act.at, last_word=state.last_word, flap=state.flap)
-    return state, [_event(EventKind.TRAP_RESET, device, act.at, now, level=after, detail=act.who)]
+    before, state = state.state, seen(state, act.at)
+    if before == after:
+        return state, []
+    proved_at = act.at if after == "armed" else state.proved_at
+    state = replace(
+        state, state=after, since=act.at, silent_told=False, armed_since=None, proved_at=proved_at
+    )
+    event = _event(EventKind.TRAP_RESET, device, act.at, now, level=after, detail=act.who)
+    return state, [replace(event, who=act.who)]
+
+
+def seen(state: TrapState, at: Millis) -> TrapState:
+    """A person has been there: the daily round. Of one that is set it is a proof."""
+    proved_at = max(state.proved_at, at) if state.state == "armed" else state.proved_at
+    return replace(state, seen_at=max(state.seen_at, at), proved_at=proved_at)
 
 
 def _can_be(at: Millis, now: Millis) -> bool:
@@ -143,7 +172,7 @@ def _still_sprung(
     if at - armed_since < REARMED_AFTER:
         return replace(state, armed_since=None), []
     flap, bounce, events = flapping.flap_of(device, state.flap, "trap", received_at)
-    state = TrapState(state="sprung", since=at, last_word=received_at, flap=flap)
+    state = replace(_sprung(state, at, received_at), flap=flap)
     detail = "again" if bounce is Bounce.PLAIN else FLAPPING
     sprung = _event(EventKind.TRAP_SPRUNG, device, at, received_at, freshness=freshness, detail=detail)
     return state, [*events, sprung]

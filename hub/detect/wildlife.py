@@ -15,12 +15,10 @@ from devices.frame import Millis, Signal
 from hub.clock import is_sane
 from hub.config.policy import WildlifePolicy
 from hub.config.shapes import Device
+from hub.detect.returned import DrivenOff, came_from
+from hub.detect.species import BEARS, PERSON, is_sign, rank, taken_for
 from hub.geofence import Geofence
 from hub.model import Event, EventKind, Freshness
-
-BEARS = frozenset({"bear", "brown_bear"})
-PERSON = "person"
-UNKNOWN = "unknown"
 
 SAME_MOVEMENT: Millis = 2_000
 """Signs of one sensor closer than this are one movement: the hold time of a PIR, the burst of a camera."""
@@ -53,6 +51,8 @@ class Incident(Struct, frozen=True):
     sightings: int = 1
     tally: int = 1
     tally_at: tuple[str, Millis] = ("", 0)
+    deterred: bool = False
+    """A siren or flash was set off for it."""
 
 
 class Sign(Struct, frozen=True):
@@ -69,10 +69,11 @@ class Sign(Struct, frozen=True):
 
 
 class WildlifeState(Struct, frozen=True):
-    """The visits of the whole site, and the signs that wait."""
+    """The visits of the whole site, the signs that wait, and the visits that were driven off lately."""
 
     incidents: tuple[Incident, ...] = ()
     signs: tuple[Sign, ...] = ()
+    driven_off: tuple[DrivenOff, ...] = ()
 
 
 Place = TypeVar("Place", Incident, Sign)
@@ -104,9 +105,9 @@ def step(
     geofence: Geofence,
 ) -> tuple[WildlifeState, list[Event]]:
     """One `animal` or `motion` signal. Nothing comes of maintenance, or of what the broker retained."""
-    if device.maintenance or freshness == Freshness.RETAINED or not _is_sign(signal):
+    if device.maintenance or freshness == Freshness.RETAINED or not is_sign(signal):
         return state, []
-    species, sure = _species(policy, signal)
+    species, sure = taken_for(policy, signal)
     if species == PERSON or species in policy.ignore:
         explains = species == PERSON and sure and freshness < Freshness.LATE
         return (_person(policy, state, device, at, received_at) if explains else state), []
@@ -138,32 +139,23 @@ def tick(policy: WildlifePolicy, state: WildlifeState, now: Millis) -> tuple[Wil
         return replace(state, incidents=visits), []  # noted by a wrong clock: quiet counts from now on
     gone = [i for i in state.incidents if now - i.heard_at >= policy.quiet_for]
     signs = _waiting(policy, state, now)
-    if not gone and len(signs) == len(state.signs):
+    driven_off = tuple(v for v in state.driven_off if 0 <= now - v.last_at <= policy.returned_within)
+    if not gone and len(signs) == len(state.signs) and len(driven_off) == len(state.driven_off):
         return state, []
     rest = tuple(i for i in state.incidents if i not in gone)
-    return WildlifeState(incidents=rest, signs=signs), [_gone(i, policy, now) for i in gone]
+    left = tuple(DrivenOff(i.lat, i.lon, i.last_at, i.species in BEARS) for i in gone if i.deterred)
+    after = WildlifeState(incidents=rest, signs=signs, driven_off=(*driven_off, *left))
+    return after, [_gone(i, policy, now) for i in gone]
+
+
+def deterred(state: WildlifeState, incident: str) -> WildlifeState:
+    """A siren or flash was set off for this visit."""
+    visits = tuple(replace(i, deterred=True) if i.id == incident else i for i in state.incidents)
+    return replace(state, incidents=visits)
 
 
 def _can_be(at: Millis, now: Millis) -> bool:
     return at <= now + AHEAD_ALLOWED and (is_sane(at) or not is_sane(now))
-
-
-def _is_sign(signal: Signal) -> bool:
-    return signal.type == "animal" or (signal.type == "motion" and signal.state != "off")
-
-
-def _species(policy: WildlifePolicy, signal: Signal) -> tuple[str, bool]:
-    """What the signal is taken for, and whether that is sure.
-
-    A species stated without a confidence is the device's own decision. What is unsure is an unknown animal,
-    but for the species that are ignored: those are not made into animals by doubt.
-    """
-    species = signal.species.lower()
-    if signal.type == "motion" or not species:
-        return UNKNOWN, False
-    least = policy.bear_min_confidence if species in BEARS else policy.species_min_confidence
-    sure = species != UNKNOWN and (signal.confidence is None or signal.confidence >= least)
-    return (species if sure or species == PERSON or species in policy.ignore else UNKNOWN), sure
 
 
 def _person(
@@ -249,7 +241,8 @@ def _open(
     agreeing: tuple[Sign, ...],
     geofence: Geofence,
 ) -> tuple[WildlifeState, list[Event]]:
-    """A visit begins. The signs that waited nearby are part of it."""
+    """A visit begins, RETURNED where one at this place was driven off lately. The signs that waited nearby
+    are part of it."""
     if not agreeing:
         waiting = _waiting(policy, state, seen.received_at)
         agreeing = tuple(s for _, s in _near(policy, geofence, seen.device, waiting) if not s.person)
@@ -271,15 +264,29 @@ def _open(
         tally=seen.count,
         tally_at=(seen.device.id, seen.at),
     )
-    state = WildlifeState(
-        incidents=(*state.incidents, incident), signs=tuple(s for s in state.signs if s not in signs)
+    back = came_from(
+        state.driven_off,
+        geofence,
+        (seen.device.lat, seen.device.lon),
+        seen.at,
+        bear=bool(bear),
+        within=policy.returned_within,
+        within_m=policy.join_within_m,
     )
-    return state, [_event(EventKind.ANIMAL_SEEN, incident, seen)]
+    state = WildlifeState(
+        incidents=(*state.incidents, incident),
+        signs=tuple(s for s in state.signs if s not in signs),
+        driven_off=tuple(v for v in state.driven_off if v is not back),
+    )
+    if back is None:
+        return state, [_event(EventKind.ANIMAL_SEEN, incident, seen)]
+    returned = _event(EventKind.RETURNED, incident, seen)
+    return state, [replace(returned, window=seen.at - back.last_at)]
 
 
 def _go_on(state: WildlifeState, incident: Incident, seen: _Sighting) -> tuple[WildlifeState, list[Event]]:
     """Another sighting of an open visit. The same object again keeps it alive, untold until it has a name."""
-    named = seen.sure and _rank(seen.species) > _rank(incident.species)
+    named = seen.sure and rank(seen.species) > rank(incident.species)
     repeat = seen.key != "" and seen.key in incident.keys
     newest = seen.at >= incident.last_at
     tally = seen.count
@@ -302,11 +309,6 @@ def _go_on(state: WildlifeState, incident: Incident, seen: _Sighting) -> tuple[W
     )
     events = [] if repeat and not named else [_event(EventKind.ANIMAL_MOVED, after, seen)]
     return replace(state, incidents=tuple(after if i is incident else i for i in state.incidents)), events
-
-
-def _rank(species: str) -> int:
-    """Which species names a visit in which several were seen."""
-    return 3 if species in BEARS else 2 if species == "boar" else 1 if species != UNKNOWN else 0
 
 
 def _path(incident: Incident, seen: _Sighting) -> tuple[str, ...]:

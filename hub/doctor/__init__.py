@@ -7,6 +7,7 @@ from hub.clock import Clock
 from hub.config.load import ConfigError, load
 from hub.doctor import ledger, machine, reach
 from hub.doctor.finding import Finding, Level, bad, ok, warn
+from hub.telling import roster
 
 __all__ = ["Finding", "Level", "examine", "lines", "summary"]
 
@@ -31,6 +32,8 @@ def examine(folder: Path, environ: Mapping[str, str], clock: Clock, *, thorough:
     )
     if town.warnings:
         yield warn("config", f"warnings: {len(town.warnings)}", "naruko check lists them")
+    if said := roster.ends(town, clock.now()):
+        yield warn("roster", said, "write the next weeks into roster.csv")
     yield from ledger.file(town, clock, thorough=thorough)
     yield from ledger.backups(town, clock)
     yield from machine.clock(clock)

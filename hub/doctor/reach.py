@@ -16,12 +16,13 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from hub.clock import SystemClock
-from hub.config.channels import is_example
+from hub.config.channels import endpoint_of, is_example
 from hub.config.shapes import Channel
 from hub.config.town import Town
 from hub.doctor.finding import Finding, bad, ok, warn
 from hub.ingest import Broker
-from hub.notify.sender import AppriseSender, UnusableError, open_channel, url_of
+from hub.notify.sender import AppriseSender, open_channel, url_of
+from hub.notify.sending.reasons import UnusableError
 
 WITHIN_S = 5.0
 REFUSED = 0x80
@@ -185,7 +186,10 @@ def channels(town: Town) -> Iterator[Finding]:
 
 def _service(channel: Channel) -> Service:
     """Of what Apprise has made of the URL: its mail server, its own web address, or its host."""
-    server = next(iter(open_channel(channel, "default")))
+    if channel.kind == "push":
+        endpoint = urlsplit(endpoint_of(url_of(channel)))
+        return Service("push", endpoint.hostname or "", endpoint.port or 443)
+    server = next(iter(open_channel(channel)))
     web = urlsplit(str(getattr(server, "notify_url", None) or ""))
     scheme = web.scheme or url_of(channel).partition("://")[0].lower()
     host = web.hostname or getattr(server, "smtp_host", None) or getattr(server, "host", None) or ""

@@ -135,5 +135,11 @@ CREATE TABLE seen (
 DROP INDEX message_received;
 """
 
-MIGRATIONS: tuple[str, ...] = (FIRST, SECOND)
+THIRD = """
+-- What was filled in with an act, as JSON: the form of a capture, the minutes to an arrival.
+ALTER TABLE act ADD COLUMN form TEXT NOT NULL DEFAULT '{}';
+CREATE INDEX act_kind ON act (kind, at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (FIRST, SECOND, THIRD)
 """Step n takes a ledger from version n to n + 1; `PRAGMA user_version` holds the version."""

@@ -2,7 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -179,17 +180,18 @@ class Reader:
             for address, found in by_address.items()
         ]
 
-    def last_sent(self) -> dict[str, Millis]:
-        """When each kind of channel last delivered, of the newest that are finished. May run in a thread."""
+    def last_sent(self) -> dict[tuple[str, int], Millis]:
+        """(person, channel) -> its last delivery, of the newest that are finished. May run in a thread."""
         with self._bulk_lock:
             rows = self._bulk.execute(
                 "SELECT body FROM notification WHERE waiting = 0 ORDER BY seq DESC LIMIT ?", (NEWEST,)
             ).fetchall()
-        found: dict[str, Millis] = {}
+        found: dict[tuple[str, int], Millis] = {}
         for (body,) in rows:
             row = _row(body)
             if row.status is Status.SENT and row.finished_at is not None:
-                found[row.channel_kind] = max(row.finished_at, found.get(row.channel_kind, 0))
+                address = row.recipient, row.channel
+                found[address] = max(row.finished_at, found.get(address, 0))
         return found
 
     def outbox_since(self, since: Millis) -> tuple[dict[tuple[str, int, str], int], int]:
@@ -221,12 +223,26 @@ class Reader:
 
     def acts_after(self, last: int = 0) -> list[Act]:
         """What people did and the pipeline has not yet applied, in order, with an id above `last`."""
+        return self._acts("applied = 0 AND id > ? ORDER BY id", last)
+
+    def acts_of(self, kinds: Collection[str], since: Millis, until: Millis) -> list[Act]:
+        """What people did of these kinds, from `since` to before `until`, in the order of time."""
+        marks = ", ".join("?" * len(kinds))
+        return self._acts(f"kind IN ({marks}) AND at >= ? AND at < ? ORDER BY at, id", *kinds, since, until)
+
+    def acts_on(self, target: str) -> list[Act]:
+        """Everything that people did to one alert, device or person, in the order of time."""
+        return self._acts("target = ? ORDER BY at, id", target)
+
+    def _acts(self, where: str, *values: Any) -> list[Act]:
         rows = self._read.execute(
-            "SELECT id, at, who, source, kind, target, detail FROM act "
-            "WHERE applied = 0 AND id > ? ORDER BY id",
-            (last,),
+            f"SELECT id, at, who, source, kind, target, detail, form FROM act WHERE {where}",  # noqa: S608
+            values,
         )
-        return [Act(*row) for row in rows]
+        return [
+            Act(id, at, who, source, kind, target, detail, msgspec.json.decode(form, type=dict[str, str]))
+            for id, at, who, source, kind, target, detail, form in rows
+        ]
 
     # --- the forwarder ------------------------------------------------------------------------
 
@@ -296,6 +312,23 @@ class Reader:
     def notifications_of(self, alert_id: str) -> list[Notification]:
         rows = self._read.execute("SELECT body FROM notification WHERE alert = ? ORDER BY seq", (alert_id,))
         return [_notification(body) for (body,) in rows]
+
+    def notification(self, id: str) -> Notification | None:
+        """By its id."""
+        found = self._read.execute("SELECT body FROM notification WHERE id = ?", (id,)).fetchone()
+        return _notification(found[0]) if found else None
+
+    def alert(self, id: str) -> Alert | None:
+        """By its id, open or not."""
+        found = self._read.execute("SELECT body FROM alert WHERE id = ?", (id,)).fetchone()
+        return _alert(found[0]) if found else None
+
+    def events_of(self, incident: str, since: Millis) -> list[Event]:
+        """What happened in one incident since `since`, in the order of time."""
+        rows = self._read.execute(
+            "SELECT body FROM event WHERE incident = ? AND at >= ? ORDER BY at, seq", (incident, since)
+        )
+        return [_event(body) for (body,) in rows]
 
     def summaries(self) -> list[Notification]:
         """What summed up the storms: it belongs to no one alert."""

@@ -9,7 +9,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from devices.frame import Millis
+from hub.ledger.erasing import erase
 from hub.model import (
+    Act,
     Alert,
     AlertState,
     Command,
@@ -34,6 +36,7 @@ EVENT = "event (id, incident, at, received_at, body)"
 STATE = "state (room, key, body)"
 NOTIFICATION = "notification (id, alert, waiting, severity, next_at, created_at, body)"
 COMMAND = "command (id, waiting, created_at, body)"
+ACT = "act (at, who, source, kind, target, detail, form, applied)"
 SAME_STATE = "ON CONFLICT (room, key) DO UPDATE SET body = excluded.body WHERE state.body <> excluded.body"
 ONCE = "ON CONFLICT DO NOTHING"
 
@@ -108,10 +111,14 @@ def write(connection: sqlite3.Connection, names: Names, outcome: Outcome) -> Non
         count(connection, Verdict.SHED, at, number)
     for command, result, at in outcome.commands_done:
         _command_done(connection, command, result, at)
+    if outcome.acts:
+        _many(connection, ACT, "", 8, _act_values(outcome.acts))
     if outcome.acts_applied:
         connection.executemany(
             "UPDATE act SET applied = 1 WHERE id = ?", [(number,) for number in outcome.acts_applied]
         )
+    for gone in outcome.erased:
+        erase(connection, gone)
 
 
 def count(connection: sqlite3.Connection, name: str, at: Millis, by: int) -> None:
@@ -191,6 +198,13 @@ def _event_values(events: Iterable[Event]) -> list[Any]:
     values: list[Any] = []
     for event in events:
         values += (event.id, event.incident, event.at, event.received_at, encode(event))
+    return values
+
+
+def _act_values(acts: Iterable[Act]) -> list[Any]:
+    values: list[Any] = []
+    for act in acts:
+        values += (act.at, act.who, act.source, act.kind, act.target, act.detail, encode(act.form), 1)
     return values
 
 

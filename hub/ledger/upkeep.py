@@ -31,6 +31,7 @@ async def tend(ledger: Ledger, clock: Clock) -> None:
     while True:
         if ledger.uncopied_bytes() > (PRESSED_LOG if ledger.short_of_room else CHECKPOINT_ABOVE_BYTES):
             await ledger.checkpoint_off_loop()
+        await ledger.scrub()
         now = clock.now()
         is_time = not 0 < shed_at - now <= SHED_EVERY
         if is_sane(now) and (is_time or (ledger.short_of_room and not pressed)):

@@ -119,7 +119,8 @@ def next_letter(
         if any(n.id in late for n in small):
             items = [(time(n.created_at), n.title or n.body) for n in sorted(small, key=order_of)]
             title, body = wording.digest(items, lang, first.channel_kind, contact)
-            return Letter(small[0], replace(small[0], title=title, body=body), tuple(small[1:]))
+            listed = replace(small[0], title=title, body=body, reason=Reason.SUMMARY, link="")
+            return Letter(small[0], listed, tuple(small[1:]))
     when = time(first.created_at) if first.id in late else ""
     title, body = wording.belated(
         first.title, first.body, lang, first.channel_kind, time=when, missed=missed(first)

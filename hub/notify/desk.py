@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -95,9 +95,11 @@ class Desk:
         send: Send,
         *,
         ticks: Callable[[], float] = monotonic,
+        people: Callable[[], Mapping[str, Person]] | None = None,
     ) -> None:
         self.outbox = outbox
         self.town = town
+        self.people = people or (lambda: town.people)
         self.clock = clock
         self.wake = wake
         self.send = send
@@ -191,14 +193,16 @@ class Desk:
             self._queue(notification, Waiting(notification, since, ticks + due_in))
 
     def _queue(self, notification: Notification, item: Waiting) -> None:
-        person = self.town.people.get(notification.recipient)
+        person = self.people().get(notification.recipient)
         if person is None or notification.channel >= len(person.channels):
-            error = "recipient or channel is no longer in the config"
-            now = self.clock.now()
-            self._settle(replace(notification, status=Status.FAILED, finished_at=now, error=error))
+            self._settle(self._orphaned(notification))
             return
         service = self._service(person, notification.channel)
         self.queues.setdefault(service, Queue()).add((person.id, notification.channel), item)
+
+    def _orphaned(self, notification: Notification) -> Notification:
+        error = "recipient or channel is no longer in the config"
+        return replace(notification, status=Status.FAILED, finished_at=self.clock.now(), error=error)
 
     def _service(self, person: Person, channel: int) -> Service:
         return self.services.known.setdefault((person.id, channel), service_of(person.channels[channel]))
@@ -298,6 +302,11 @@ class Desk:
     def _pick(self, service: Service, queue: Queue, address: Address) -> Letter | None:
         """The next message to this address; what needs no attempt any more is finished on the way."""
         now, ticks = self.clock.now(), self.ticks()
+        person = self.people().get(address[0])
+        if person is None:  # has left while it waited
+            for item in list(queue.of(address)):
+                self._end(queue, address, self._orphaned(item.notification))
+            return None
         for item in list(queue.of(address)):
             if now >= item.notification.expires_at:
                 self._end(queue, address, give_up(item.notification, now))
@@ -313,7 +322,6 @@ class Desk:
         ready = [item.notification for item in queue.of(address) if item.ready_at <= ticks]
         if not ready:
             return None
-        person = self.town.people[address[0]]
         return backlog.next_letter(
             ready,
             late,
@@ -336,7 +344,7 @@ class Desk:
         attempt = UnderWay(letter, queue.take(address, ids), service, lane, now)
         self.under_way[address] = attempt
         self.services.begun(service, address, now, urgent=urgent)
-        person = self.town.people[address[0]]
+        person = self.people()[address[0]]
         attempt.call = lane.submit(
             partial(self.send, person, letter.as_sent), partial(self._answered, address)
         )

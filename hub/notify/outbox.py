@@ -20,8 +20,8 @@ UNANSWERED_REPEATS_IN_DANGER = 4
 """A message without an answer may have arrived: repeated so often and no more. From severity DANGER on, twice
 is better than never."""
 
-ENDS = {Reason.FALLING: 1, Reason.CLEARED: 2, Reason.CANCELLED: 2}
-"""What says that it is less, or over; of one moment the greater is the later."""
+ENDS = {Reason.FALLING: 1, Reason.TAKEN: 1, Reason.CLEARED: 2, Reason.CANCELLED: 2, Reason.DONE: 2}
+"""What says that it is less, in somebody's hands, or over; of one moment the greater is the later."""
 
 UNANSWERED = re.compile(r"no answer \((\d+)\)")
 

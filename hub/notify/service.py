@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from msgspec import Struct
 
-from hub.config.channels import KIND_OF
+from hub.config.channels import KIND_OF, endpoint_of
 from hub.config.shapes import Channel
 
 WITH_HOST = frozenset({"mailto", "mailtos", "ntfy", "ntfys"})
@@ -18,10 +18,19 @@ class Service(Struct, frozen=True):
     name: str
     key: int = 0
 
+    @property
+    def label(self) -> str:
+        """The kind of channel, and the key where there may be several servers of it: `mail/3f2a90c1`."""
+        kind = self.name.partition(" ")[0]
+        return f"{kind}/{self.key:08x}" if self.key else kind
+
 
 def service_of(channel: Channel) -> Service:
     """Of a scheme that is not known here the host may be a token: each is a service of its own."""
     url = channel.url.get_secret_value() if channel.url else str(channel.url_file)
+    if channel.kind == "push":
+        endpoint = urlsplit(endpoint_of(url))
+        return Service("push", zlib.crc32(f"{endpoint.netloc or url}".encode()))
     scheme = url.partition("://")[0].lower()
     name = f"{channel.kind} ({scheme})" if "://" in url else channel.kind
     if scheme in KIND_OF and scheme not in WITH_HOST:

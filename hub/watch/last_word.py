@@ -11,7 +11,6 @@ from pathlib import Path
 from devices.frame import Millis
 from hub import wording
 from hub.alerts import OFFICE, OPERATORS, Telling
-from hub.audience import Audience, resolve
 from hub.clock import SystemClock
 from hub.config.shapes import Role
 from hub.config.town import Town
@@ -20,7 +19,8 @@ from hub.ledger.opening import DamagedError, DiskError, FullError, LockedError
 from hub.ledger.rescue import Restored
 from hub.model import Notification, Reason, Severity
 from hub.notify import Answer, AppriseSender, Send
-from hub.telling import on_every_channel
+from hub.telling.audience import Audience, resolve
+from hub.telling.compose import on_every_channel
 
 log = logging.getLogger("naruko.last_word")
 
@@ -58,7 +58,7 @@ async def say(town: Town, error: DiskError, send: Send | None = None) -> None:
     log.info("a last word to %d addresses", len(told))
     lane: Lane[int] = Lane("naruko.last_word", min(SENDERS, len(told)))
     queue, sent, ended = list(told), 0, asyncio.Event()
-    send = send or await _sender()
+    send = send or await _sender(town)
 
     def one(notification: Notification) -> int:
         answer: Answer = send(town.people[notification.recipient], notification)
@@ -95,8 +95,8 @@ def fault(error: DiskError) -> str:
     return "readonly" if "read-only" in text or "readonly" in text else "broken"
 
 
-async def _sender() -> Send:
-    sender = AppriseSender()
+async def _sender(town: Town) -> Send:
+    sender = AppriseSender(web_push=town.hub.web_push)
     await asyncio.to_thread(sender.load)
     return sender.send
 

@@ -5,13 +5,16 @@ from collections.abc import Awaitable, Callable
 
 from devices.frame import Millis
 from hub.clock import Clock, is_sane, monotonic
+from hub.config.shapes import Channel
 from hub.detect.hub import Vitals
 from hub.ingest import Broker
 from hub.ledger import Ledger
 from hub.ledger.shedding import INFLUX_CURSOR
 from hub.model import Outcome, Severity
-from hub.pipeline import SITE, Pipeline
+from hub.notify.service import service_of
+from hub.pipeline import Pipeline
 from hub.rounds import look_inward
+from hub.state import SITE
 from hub.watch import digest, systemd, vitals
 from hub.watch.vitals import Machine, Pulse
 
@@ -19,7 +22,7 @@ LOOK_EVERY_S = 10.0
 ALIVE_CURSOR = "alive"
 MB = 1024 * 1024
 
-Commit = Callable[[Callable[[Millis], Outcome]], Awaitable[None]]
+Commit = Callable[[Callable[[Millis], Outcome]], Awaitable[object]]
 
 
 class Watch:
@@ -41,7 +44,7 @@ class Watch:
         self.clock = clock
         self.pulse = pulse
         self.read = read or (lambda: vitals.read_machine(ledger.path))
-        self.kinds = {c.kind for person in pipeline.town.people.values() for c in person.channels}
+        self._labels: dict[tuple[str, int], tuple[Channel, str]] = {}
         self._looked = monotonic()
 
     async def run(self, commit: Commit) -> None:
@@ -63,7 +66,8 @@ class Watch:
         elapsed, self._looked = at - self._looked, at
         machine = await asyncio.to_thread(self.read)
         waiting = await asyncio.to_thread(self.ledger.waiting_by_address)
-        sent = await asyncio.to_thread(self.ledger.last_sent)
+        services = self._services()
+        sent = vitals.last_sent(services, await asyncio.to_thread(self.ledger.last_sent))
         behind = None
         if self.pipeline.town.hub.influx:
             cursor = int(self.ledger.cursor(INFLUX_CURSOR) or 0)
@@ -80,8 +84,8 @@ class Watch:
             disk_total=machine.disk_total,
             memory=machine.memory,
             cpu_c=machine.cpu_c,
-            channels=vitals.channels(self.kinds, waiting, sent, now),
-            backlog=max(vitals.backlog(waiting, sent, now) if is_sane(now) else 0, _ms(handling)),
+            channels=vitals.channels(services, waiting, sent, now),
+            backlog=max(vitals.backlog(services, waiting, sent, now) if is_sane(now) else 0, _ms(handling)),
             ledger=_size(self.ledger),
             ledger_limit=self.ledger.settings.limit_mb * MB if self.ledger.path else 0,
             influx_behind=behind,
@@ -109,6 +113,18 @@ class Watch:
         """Writes one row: whether the ledger takes it."""
         await self.ledger.move_cursor(ALIVE_CURSOR, str(self.clock.now()))
         self.pulse.committed = monotonic()
+
+    def _services(self) -> dict[tuple[str, int], str]:
+        """(person, channel) -> its service, of the people whom there are now."""
+        found = {}
+        for person in self.pipeline.town.people.values():
+            for index, channel in enumerate(person.channels):
+                known = self._labels.get((person.id, index))
+                if known is None or known[0] is not channel:
+                    known = channel, service_of(channel).label
+                found[person.id, index] = known
+        self._labels = found
+        return {address: label for address, (_, label) in found.items()}
 
     # --- what the ledger says -----------------------------------------------------------------------
 

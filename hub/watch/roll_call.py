@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,9 +10,11 @@ from msgspec.structs import replace
 from devices.frame import Millis
 from hub.alerts import Telling
 from hub.config.policy import HubPolicy
+from hub.config.shapes import Person
 from hub.config.town import Town
+from hub.links import Links, Purpose
 from hub.model import Alert, Mode, Notification, Reason, Severity
-from hub.telling import on_every_channel
+from hub.telling.compose import on_every_channel
 
 WINDOW = timedelta(hours=3)
 """After `test_at`: later in the day it waits for the next, so that nobody is woken by a test."""
@@ -64,15 +67,30 @@ def is_due(
     return not any(alert.kind in GOING_ON or alert.severity >= Severity.DANGER for alert in open_alerts)
 
 
-def call(town: Town, now: Millis, *, live: bool = True) -> tuple[RollCall, list[Notification]]:
-    """The test message to everybody. Marked 【テスト】 before anything else, in title and text."""
-    people = town.people.values()
+def call(
+    town: Town, now: Millis, *, live: bool = True, links: Links | None = None
+) -> tuple[RollCall, list[Notification]]:
+    """The test message to everybody. Marked 【テスト】 before anything else, in title and text.
+
+    It is answered by a link; by telephone where there are no `links`, and by those who have but a text
+    message, and perhaps no phone that opens a page.
+    """
+    people = tuple(town.people.values())
+    told = [n for person in people for n in ask(town, person, now, live=live, links=links)]
+    month = f"{_local(now, town.zone_info):%Y-%m}"
+    return RollCall(month, now, tuple(person.id for person in people)), told
+
+
+def ask(
+    town: Town, person: Person, now: Millis, *, live: bool = True, links: Links | None = None
+) -> list[Notification]:
+    """The test message to one person, on every channel."""
     site = town.site
     telling = Telling("test", Reason.REPORTED, Severity.NOTICE, keep_for=KEEP_FOR)
-    about = {"hub": site.name, "hub_en": site.name_en, "reply_to": site.contact}
-    told: list[Notification] = []
-    for person in people:
-        told += on_every_channel(
+    about = {"hub": site.name, "hub_en": site.name_en, "contact": site.contact}
+    about |= {} if links else {"reply_to": site.contact}
+    return list(
+        on_every_channel(
             person,
             telling,
             about,
@@ -82,9 +100,9 @@ def call(town: Town, now: Millis, *, live: bool = True) -> tuple[RollCall, list[
             event_received_at=now,
             mode=Mode.TEST,
             live=live,
+            link=partial(links.of_notification, Purpose.HEARD) if links else None,
         )
-    month = f"{_local(now, town.zone_info):%Y-%m}"
-    return RollCall(month, now, tuple(person.id for person in people)), told
+    )
 
 
 def answered(state: RollCall, person: str, at: Millis) -> RollCall:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -15,6 +15,8 @@ from hub.ledger.reads import Address
 CPU_ZONES = ("cpu", "soc", "pkg", "core")
 """Parts of the name of a thermal zone that is the processor's: cpu-thermal (Raspberry Pi), x86_pkg_temp."""
 HOTTEST_C = 150.0
+Services = Mapping[tuple[str, int], str]
+"""(person, channel) -> the service through which it is told, as `hub.notify.service` labels it."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -157,30 +159,42 @@ def _text(path: Path) -> str:
 # --- what the outbox tells --------------------------------------------------------------------------
 
 
-def channels(
-    kinds: Iterable[str], waiting: Iterable[Address], sent: dict[str, Millis], now: Millis
-) -> dict[str, ChannelVitals]:
-    """Of each kind of channel how long it has delivered nothing while something waits for it."""
-    oldest: dict[str, Millis] = {}
-    for address in waiting:
-        if is_sane(address.oldest):
-            oldest[address.kind] = min(address.oldest, oldest.get(address.kind, address.oldest))
-    found = {}
-    for kind in kinds:
-        since = max(oldest[kind], sent.get(kind, 0)) if kind in oldest else now
-        found[kind] = ChannelVitals(max(0, now - since) if is_sane(now) else 0, sent.get(kind))
+def last_sent(services: Services, sent: Mapping[tuple[str, int], Millis]) -> dict[str, Millis]:
+    """When each service last delivered, from when each address was last delivered to."""
+    found: dict[str, Millis] = {}
+    for address, at in sent.items():
+        if service := services.get(address):
+            found[service] = max(at, found.get(service, 0))
     return found
 
 
-def backlog(waiting: Iterable[Address], sent: dict[str, Millis], now: Millis) -> Millis:
+def channels(
+    services: Services, waiting: Iterable[Address], sent: Mapping[str, Millis], now: Millis
+) -> dict[str, ChannelVitals]:
+    """Of each service how long it has delivered nothing while something waits for it."""
+    oldest: dict[str, Millis] = {}
+    for address in waiting:
+        service = services.get((address.person, address.channel))
+        if service and is_sane(address.oldest):
+            oldest[service] = min(address.oldest, oldest.get(service, address.oldest))
+    found = {}
+    for service in dict.fromkeys(services.values()):
+        since = max(oldest[service], sent.get(service, 0)) if service in oldest else now
+        found[service] = ChannelVitals(max(0, now - since) if is_sane(now) else 0, sent.get(service))
+    return found
+
+
+def backlog(
+    services: Services, waiting: Iterable[Address], sent: Mapping[str, Millis], now: Millis
+) -> Millis:
     """Age of the oldest notification that nobody has tried to send, where nothing but time is in the way: to
-    an address without trouble, on a kind of channel that has delivered since."""
+    an address without trouble, through a service that has delivered since."""
     ages = [
         now - address.untried
         for address in waiting
         if address.untried is not None
         and not address.tried
         and is_sane(address.untried)
-        and sent.get(address.kind, 0) > address.untried
+        and sent.get(services.get((address.person, address.channel), ""), 0) > address.untried
     ]
     return max(0, *ages, 0)

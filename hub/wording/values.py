@@ -11,6 +11,7 @@ import yaml
 
 from devices.frame import Millis
 from hub import maps
+from hub.config.channels import READ_BY_OTHERS
 
 MAX_TEXT = 64
 """Characters of one text from a device, a person or the config."""
@@ -21,8 +22,14 @@ MAX_LISTED = 8
 NAMES = ("place", "river", "station", "stream", "sensor_name", "hub", "cause", "fallback", "verdict")
 """Free text with an English twin `<name>_en`; where that is missing, the Japanese stands for both."""
 
-PLAIN = ("time", "last_seen", "trap_no", "contact", "who", "held", "reply_to", "figure", "disk", "memory")
-URLS = ("ack_url", "photo_url", "info_url", "hub_url")
+PLAIN = (
+    "time", "last_seen", "trap_no", "contact", "who", "held", "reply_to", "figure", "disk", "memory",
+    "eta", "sprung_time", "dawn", "leader", "leader_tel",
+)  # fmt: skip
+LONG = ("what_to_do", "whom_to_call")
+"""Sentences of the contact book, with their English twins."""
+MAX_LONG = 200
+URLS = ("ack_url", "photo_url", "info_url", "patrol_url")
 METRES = {"level": "{:.2f}", "to_next": "{:.2f}", "change": "{:+.2f}", "volts": "{:.2f}"}
 COUNTS = (
     "count", "child_count", "minutes", "window", "hours", "devices", "open",
@@ -44,16 +51,21 @@ LISTS = {
     "unheard": ("、", ", "),
     "by_kind": ("、", ", "),
     "missed": ("、", ", "),
+    "listed": ("\n・", "\n- "),
+    "budgets": ("、", ", "),
+    "going": ("、", ", "),
+    "traps": ("、", ", "),
 }
 CODES = (
     "trap_type", "trend", "deterrent", "sign", "residents", "flaps", "hint", "trouble", "trouble_means",
-    "trouble_do", "trouble_area", "channel", "fault",
+    "trouble_do", "trouble_area", "channel", "fault", "result", "trap_state",
 )  # fmt: skip
 
+PERSONAL = ("who", "failed", "unheard", "going", "going_en", "leader", "leader_tel")
 BEARS = frozenset({"bear", "brown_bear"})
 
 SHORTENED = frozenset(
-    [*NAMES, *(f"{name}_en" for name in NAMES), "trap_no", "contact", "threshold_name", "threshold_name_en"]
+    [*NAMES, *(f"{name}_en" for name in NAMES), "trap_no", "threshold_name", "threshold_name_en", "who"]
 )
 """What gives way when a message is too long for its channel."""
 
@@ -86,7 +98,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def spell(fields: Mapping[str, Any], channel_kind: str) -> dict[str, str]:
-    """Every placeholder of `messages.yaml` that `fields` has a value for, as text.
+    """Every placeholder of `messages/` that `fields` has a value for, as text.
 
     What is None, empty, not finite or not a known code is left out, and with it the line that needs it.
     `fields`: the names above; `species` an id of the animal table, `threshold` and `next_threshold` keys of
@@ -104,9 +116,10 @@ def spell(fields: Mapping[str, Any], channel_kind: str) -> dict[str, str]:
     values |= _level(values) | _battery(values)
     if channel_kind != "mail":
         values.pop("gsi_url", None)
-    if channel_kind == "line":
-        for name in ("who", "failed", "unheard"):
+    if channel_kind in READ_BY_OTHERS:
+        for name in PERSONAL:
             values.pop(name, None)  # no personal data there: the guideline of 2021-04-30 for public bodies
+    values["who_en"] = values.get("who") or words()["who"]["unknown"][1]
     return values
 
 
@@ -117,6 +130,10 @@ def _texts(fields: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         japanese = clean(fields.get(name) or "")
         yield name, japanese
         yield f"{name}_en", clean(fields.get(f"{name}_en") or "") or japanese
+    for name in LONG:
+        japanese = clean(fields.get(name) or "", MAX_LONG)
+        yield name, japanese
+        yield f"{name}_en", clean(fields.get(f"{name}_en") or "", MAX_LONG) or japanese
     for name in URLS:
         url = str(fields.get(name) or "")
         yield name, url if len(url) <= MAX_URL and url.isprintable() and " " not in url else ""

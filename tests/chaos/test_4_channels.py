@@ -17,7 +17,8 @@ import pytest
 
 from firmware_sim.phones import Phones, Received
 from hub.notify import ID_HEADER, breaker, desk
-from hub.notify.sender import AppriseSender, line_endpoint
+from hub.notify.sender import AppriseSender
+from hub.notify.sending.line import endpoint as line_endpoint
 from tests import servers
 from tests.chaos.audit import audit
 from tests.chaos.fleet import BOAR, CUT, SPRUNG, Cast

@@ -254,7 +254,8 @@ class Day:
         self.notifications += outcome.notifications
         site = self.town.site.id
         self._ordered += [
-            (f"naruko/{site}/{order.device}/cmd", command.payload(order)) for order in outcome.commands
+            (f"naruko/{site}/{order.device}/cmd", command.payload(order, self.clock.at))
+            for order in outcome.commands
         ]
 
     async def _sent(self, ledger: Ledger) -> None:

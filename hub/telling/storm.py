@@ -24,7 +24,7 @@ from hub.config.policy import StormPolicy
 from hub.config.shapes import Person, Role
 from hub.config.town import Town
 from hub.model import Alert, Mode, Notification, Reason, Severity, Status
-from hub.telling import notification_id, on_every_channel
+from hub.telling.compose import notification_id, on_every_channel
 from hub.wording.values import MAX_LISTED, words
 
 TEMPLATE = "storm_summary"
@@ -32,12 +32,13 @@ PREFIX = "storm-"
 """With it begins what stands in a summary for the id of an alert."""
 KEEP_FOR: Millis = 6 * 3_600_000
 WATCHERS = frozenset({Role.OFFICIAL, Role.OPERATOR})
-ENDS = frozenset({Reason.FALLING, Reason.CLEARED, Reason.CANCELLED})
+ENDS = frozenset({Reason.FALLING, Reason.CLEARED, Reason.CANCELLED, Reason.DONE})
 
 CLASSES = {
     "animal": "animal",
     "bear": "animal",
     "trap": "trap",
+    "patrol": "trap",
     "river": "river",
     "river_unverified": "river",
     "unwatched": "river",
@@ -127,7 +128,7 @@ def _judge(
     """The storm after one more piece of news, and the id of the summary that counts it: empty, it is told."""
     policy, now = scene.town.policy.storm, scene.now
     limit = _limit(policy, scene.town.people[notification.recipient], before, alert, notification)
-    if limit is None:
+    if limit is None or alert.mode is not scene.mode:  # a drill's news is not counted among what is real
         return storm, ""
     key, most = limit
     recent = tuple(t for t in storm.recent.get(key, ()) if 0 <= now - t < policy.within)
@@ -151,7 +152,7 @@ def _limit(
     if alert.kind == "hub":
         return None
     is_end = notification.reason in ENDS
-    gravity = max(notification.severity, before.told.get(person.id, 0) if is_end else 0)
+    gravity = max(notification.severity, before.peak if is_end and person.id in before.told else 0)
     if gravity >= Severity.DANGER:
         watches = frozenset(person.roles) <= WATCHERS and not set(person.zones) & set(alert.zones)
         if is_end or gravity >= Severity.LIFE or not watches:
@@ -230,6 +231,7 @@ def _notifications(
             event_received_at=now,
             mode=mode,
             live=live,
+            private=storm.gravest[0].news == "trap" and town.has_pages,
         )
     )
 
@@ -258,6 +260,5 @@ def _fields(town: Town, storm: Storm, now: Millis) -> dict[str, Any]:
         "place_en": storm.gravest[0].place_en,
         "lat": storm.gravest[0].lat,
         "lon": storm.gravest[0].lon,
-        "hub_url": town.site.hub_url,
         "contact": town.site.contact,
     }

@@ -1,134 +1,31 @@
-"""From what must be told to the notifications: people, words and channels, as rows for the outbox. Pure."""
+"""What a message can say: the values that `hub.wording` spells out, from the event and its alert. Pure."""
 
-from collections.abc import Collection, Iterable
-from hashlib import blake2b
+from collections.abc import Collection
 from typing import Any
 
-from msgspec.structs import replace
-
 from devices.frame import Millis
-from hub import wording
-from hub.alerts import Scene, Telling
-from hub.audience import Audience, resolve
+from hub import daylight, wording
+from hub.alerts import Scene
+from hub.alerts.task_events import is_urgent
 from hub.clock import is_sane
-from hub.config.shapes import LEVELS, Gauge, Person
-from hub.model import Alert, Command, Event, EventKind, Mode, Notification, Status
+from hub.config.shapes import LEVELS, Gauge
+from hub.config.town import Town
+from hub.links import Purpose
+from hub.model import Alert, Command, Event, EventKind
+from hub.telling.audience import Audience, resolve
 
 MINUTE: Millis = 60_000
-
-
-def tell(
-    scene: Scene,
-    alert: Alert,
-    event: Event,
-    tellings: Iterable[Telling],
-    commands: Collection[Command] = (),
-    *,
-    live: bool = True,
-) -> tuple[Alert, list[Notification]]:
-    """The notifications of `tellings`, and the alert which remembers who was told what.
-
-    `commands` are the deterrents that were set off by the same event: the message says so. Where `live` is
-    false (a replay) the notifications are decided and written down, and none is sent.
-    """
-    notifications: list[Notification] = []
-    for telling in tellings:
-        people = _recipients(scene, alert, telling, clock_set=is_sane(scene.now) or not live)
-        if not people:
-            continue
-        about = fields(scene, alert, event, commands)
-        if live and not (is_sane(scene.now) and is_sane(event.at)):
-            about = about | {"time": wording.NOT_KNOWN, "last_seen": None}
-        for person in people:
-            notifications += _for_person(scene, alert, event, telling, person=person, about=about, live=live)
-        told = alert.told | {p.id: int(telling.severity) for p in people}
-        alert = replace(alert, told=told, last_told_at=scene.now, held=0)
-    return alert, notifications
-
-
-def _recipients(scene: Scene, alert: Alert, telling: Telling, *, clock_set: bool) -> tuple[Person, ...]:
-    if telling.to_told:
-        told = (scene.town.people.get(person) for person in alert.told)
-        people: tuple[Person, ...] = tuple(person for person in told if person)
-    else:
-        people = resolve(scene.town, telling.audience, alert.zones, scene.now, clock_set=clock_set)
-    if telling.new_only:
-        people = tuple(p for p in people if alert.told.get(p.id, -1) < telling.severity)
-    if telling.above_only:
-        people = tuple(p for p in people if alert.told[p.id] > telling.severity)
-    return people
-
-
-def _for_person(
-    scene: Scene,
-    alert: Alert,
-    event: Event,
-    telling: Telling,
-    *,
-    person: Person,
-    about: dict[str, Any],
-    live: bool,
-) -> Iterable[Notification]:
-    official = scene.device.gauge.official if scene.device.gauge else True
-    yield from on_every_channel(
-        person,
-        telling,
-        about,
-        scene.now,
-        alert_id=alert.id,
-        event_id=event.id,
-        event_received_at=event.received_at,
-        mode=alert.mode,
-        official=official,
-        live=live,
-    )
-
-
-def on_every_channel(
-    person: Person,
-    telling: Telling,
-    about: dict[str, Any],
-    now: Millis,
-    *,
-    alert_id: str,
-    event_id: str,
-    event_received_at: Millis,
-    mode: Mode = Mode.ACTUAL,
-    official: bool = True,
-    live: bool = True,
-) -> Iterable[Notification]:
-    """One thing told to one person, as each of the person's channels can carry it."""
-    severity = telling.severity if telling.priority is None else telling.priority
-    for index, channel in enumerate(person.channels):
-        title, body = wording.render(
-            telling.template, person.lang, channel.kind, about, mode, official=official
-        )
-        yield Notification(
-            id=notification_id(alert_id, event_id, telling.template, person.id, index),
-            alert_id=alert_id,
-            recipient=person.id,
-            channel=index,
-            channel_kind=channel.kind,
-            reason=telling.reason,
-            template=telling.template,
-            severity=severity,
-            title=title,
-            body=body,
-            created_at=now,
-            event_received_at=event_received_at,
-            expires_at=now + telling.keep_for,
-            status=Status.PENDING if live else Status.NOT_SENT,
-            next_at=now,
-            finished_at=None if live else now,
-        )
-
-
-def notification_id(*parts: object) -> str:
-    """Stable: decided again after a crash, it is the same notification."""
-    return blake2b("\n".join(map(str, parts)).encode(), digest_size=8).hexdigest()
-
-
-# --- what a message can say -------------------------------------------------------------------------
+DAY: Millis = 86_400_000
+TASKS = frozenset(kind for kind in EventKind if kind.startswith("task_"))
+BY_HAND = frozenset(
+    {
+        EventKind.CONFIRMED,
+        EventKind.CANCELLED,
+        EventKind.CLOSED,
+        EventKind.DEBRIS_CONFIRMED,
+        EventKind.DEBRIS_CANCEL,
+    }
+)
 
 
 def fields(scene: Scene, alert: Alert, event: Event, commands: Collection[Command]) -> dict[str, Any]:
@@ -160,8 +57,10 @@ def fields(scene: Scene, alert: Alert, event: Event, commands: Collection[Comman
     }
     if event.kind in (EventKind.DEVICE_SILENT, EventKind.GATEWAY_SILENT, EventKind.TRAP_SILENT) and last_seen:
         about["last_seen"] = wording.format_time(last_seen, scene.now, town.zone_info)
-    if device.trap:
-        about |= {"trap_no": device.trap.no, "trap_type": device.trap.type}
+    if device.trap or event.kind in TASKS:
+        about |= _task(scene, alert, event)
+    if event.kind is EventKind.PATROL_MISSING:
+        about |= _patrol(scene, event)
     if device.gauge:
         about |= _river(device.gauge, event)
     if event.incident.startswith("slope/"):
@@ -176,13 +75,93 @@ def fields(scene: Scene, alert: Alert, event: Event, commands: Collection[Comman
         battery = town.profile(device).battery
         volts = event.value if battery and battery.quantity.endswith("_v") else None
         about |= {"volts": volts, "percent": event.change, "level": None, "change": None}
-    if event.kind is EventKind.TRAP_RESET:
-        about["who"] = event.detail
     if event.incident.startswith("hub/"):
         about |= _hub(scene, event)
     if event.kind is EventKind.MESSAGES_MISSED:
         about |= _missed(scene, event)
+    if event.kind in BY_HAND:
+        about |= {"cause": event.detail, "who": name_of(town, event.who)}
+    if event.kind is EventKind.REPEATED:
+        since = wording.format_time(event.at - event.window, scene.now, town.zone_info)
+        about |= {"time": since, "elapsed": event.window / MINUTE, "window": None}
     return about
+
+
+def name_of(town: Town, who: str) -> str:
+    """Of a person of the town; any other who did something is named as given."""
+    return town.people[who].name if who in town.people else who
+
+
+def _task(scene: Scene, alert: Alert, event: Event) -> dict[str, Any]:
+    """Who goes, when, and how it ended. `dawn` is set where the town waits for it."""
+    town, now, task = scene.town, scene.now, alert.task
+    policy = town.policy.trap
+
+    def clock(at: Millis | None) -> str | None:
+        return wording.format_time(at, now, town.zone_info) if at and is_sane(at) else None
+
+    trap, species = scene.device.trap, event.species or alert.species
+    about: dict[str, Any] = {
+        "species": species,
+        "dawn": clock(_dawn(scene, alert)),
+        "who": name_of(town, event.who),
+        **_contact(town, species),
+    }
+    if trap:
+        about |= {"trap_no": trap.no, "trap_type": trap.type}
+    if event.kind not in TASKS:
+        return about
+    going = (task.who, *task.others) if task and task.who else ()
+    ended = event.kind is EventKind.TASK_DONE
+    overdue = event.kind is EventKind.TASK_OVERDUE
+    waited = overdue or event.kind is EventKind.TASK_QUIET
+    return about | {
+        "going": [name_of(town, who) for who in going],
+        "eta": clock(task.eta) if task else None,
+        "sprung_time": clock(event.at - event.window) if overdue else None,
+        "minutes": event.window / MINUTE if waited else None,
+        "leader": name_of(town, policy.leader) if policy.leader else None,
+        "leader_tel": policy.leader_tel,
+        "result": event.detail if ended else None,
+        "trap_state": (event.level or "later") if ended else None,
+        "count": event.count or None,
+        "cause": None,
+        "level": None,
+    }
+
+
+def _dawn(scene: Scene, alert: Alert) -> Millis | None:
+    town, now = scene.town, scene.now
+    sun = daylight.Sun(town.site.lat, town.site.lon)
+    if town.policy.trap.night == "go" or is_urgent(alert) or daylight.is_day(sun, now):
+        return None
+    return daylight.next_sunrise(sun, now)
+
+
+def _contact(town: Town, species: str) -> dict[str, Any]:
+    """What the contact book says of an animal that must not be in a trap."""
+    entry = town.contacts.get(species)
+    if entry is None:
+        return {}
+    return {
+        "what_to_do": entry.do,
+        "what_to_do_en": entry.do_en,
+        "whom_to_call": entry.call,
+        "whom_to_call_en": entry.call_en,
+    }
+
+
+def _patrol(scene: Scene, event: Event) -> dict[str, Any]:
+    town, links = scene.town, scene.links
+    traps = [town.devices[id] for id in event.devices if id in town.devices]
+    return {
+        "traps": [device.name for device in traps],
+        "traps_en": [device.name_en for device in traps],
+        "count": len(traps) or None,
+        "patrol_url": links.of(Purpose.PATROL, event.who, event.at + DAY) if links else None,
+        "lat": None,
+        "lon": None,
+    }
 
 
 FIGURES = {
@@ -221,8 +200,8 @@ def _missed(scene: Scene, event: Event) -> dict[str, Any]:
     return {
         "count": event.count or None,
         "devices": len(event.devices) or None,
-        "missed": [f"{device.name} {count}" for device, count in named],
-        "missed_en": [f"{device.name_en} {count}" for device, count in named],
+        "missed": [f"{device.name} {count}件" for device, count in named],
+        "missed_en": [f"{device.name_en} ({count})" for device, count in named],
         "unheard_count": event.value,
         "last_seen": wording.format_time(event.at - event.window, scene.now, scene.town.zone_info),
         "cause": None,

@@ -1,7 +1,6 @@
 """Who is told: from zone, role and duty to people."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta, tzinfo
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,9 +8,8 @@ from msgspec.structs import replace
 from devices.frame import Millis
 from hub.config.shapes import Person, Role, ZoneKind
 from hub.config.town import Town
+from hub.telling.roster import is_on_duty
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DUTY_CHANGES_AT = timedelta(hours=6)
 ON_CALL = frozenset({Role.HUNTER, Role.PATROL})
 
 
@@ -24,12 +22,6 @@ class Audience(Struct, frozen=True):
     anyone_here: bool = False
     """Whoever has a zone concerned, whatever the role."""
     people: tuple[str, ...] = ()
-
-
-def on_duty(person: Person, now: Millis, zone: tzinfo) -> bool:
-    """Duty runs from 06:00 to 06:00: the night belongs to the evening before."""
-    local = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone) - DUTY_CHANGES_AT
-    return WEEKDAYS[local.weekday()] in person.duty
 
 
 def resolve(
@@ -45,17 +37,36 @@ def resolve(
     on_call = ON_CALL & (audience.here | audience.everywhere)
     if not on_call or not clock_set:
         return tuple(meant)
-    ready = {p.id for p in meant if on_duty(p, now, town.zone_info)}
-    manned = {role for role in on_call if any(role in p.roles and p.id in ready for p in meant)}
+    ready = {
+        (p.id, role) for p in meant for role in on_call & frozenset(p.roles) if is_on_duty(town, p, role, now)
+    }
+    ids, manned = {id for id, _ in ready}, {role for _, role in ready}
     others = replace(audience, here=audience.here - ON_CALL, everywhere=audience.everywhere - ON_CALL)
     return tuple(
         p
         for p in meant
-        if p.id in ready
+        if p.id in ids
         or p.id in audience.people
         or not on_call & frozenset(p.roles) <= manned
         or _is_meant(p, others, zones)
     )
+
+
+def why(person: Person, audience: Audience, zones: Collection[str]) -> str:
+    """By what the person is meant: `farmer of paddy-ueda`, `official`, `has flood-onogawa`, `by name`."""
+    roles = frozenset(person.roles)
+    own = ", ".join(zone for zone in person.zones if zone in zones)
+    if person.id in audience.people:
+        return "by name"
+    if here := _first(roles & audience.here) if own or not person.zones else "":
+        return f"{here} of {own or 'every place'}"
+    if everywhere := _first(roles & audience.everywhere):
+        return everywhere
+    return f"has {own}" if own else ""
+
+
+def _first(roles: Collection[Role]) -> str:
+    return next((str(role) for role in Role if role in roles), "")
 
 
 def _is_meant(person: Person, audience: Audience, zones: Collection[str]) -> bool:

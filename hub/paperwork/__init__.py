@@ -1,0 +1,1 @@
+"""What the town's office takes from the ledger as tables: captures and patrols. Pure."""

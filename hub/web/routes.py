@@ -1,0 +1,34 @@
+"""All pages of the hub. A new one puts its own ROUTES here."""
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from hub.web import alert, heard, join, mine, office, patrol
+from hub.web.files import FILES
+from hub.web.pages import Refused
+
+
+async def health(_request: Request) -> Response:
+    """`ok`: the pages answer. Nothing of the town is told here."""
+    return PlainTextResponse("ok\n")
+
+
+async def static(request: Request) -> Response:
+    """Style sheets; their address changes with what they hold, so a phone may keep them."""
+    found = FILES.get(request.path_params["name"])
+    if found is None:
+        raise Refused("forged", 404)
+    return Response(found.body, media_type=found.type, headers={"cache-control": "public, max-age=604800"})
+
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/healthz", health),
+    Route("/static/{name}", static),
+    *alert.ROUTES,
+    *heard.ROUTES,
+    *join.ROUTES,
+    *mine.ROUTES,
+    *office.ROUTES,
+    *patrol.ROUTES,
+)
