@@ -121,7 +121,7 @@ def test_what_a_forgetful_broker_has_lost_is_counted_by_device_and_told(
     assert log.count("the broker has forgotten our session") == 1
     assert log.count("7 messages of 3 devices are missing: cam-3 4, cam-7 2, cam-0 1") == 1
     (mail,) = [r for r in stage.phones.inbox if r.to == "bosai@phone.test"]
-    assert "7件（3台）：cam-3 4、cam-7 2、cam-0 1" in mail.body
+    assert "7件（3台）：cam-3 4件、cam-7 2件、cam-0 1件" in mail.body
 
 
 def test_a_broker_that_dies_under_load_loses_no_more_than_the_hub_says(tmp_path: Path) -> None:
