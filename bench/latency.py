@@ -18,7 +18,7 @@ from bench.stage import PYTHON, ROOT, Figures, Stage, connected_hub, run, stage,
 from firmware_sim.phones import Phones, Received
 
 POSTS = 100
-SAID_FIRST = re.compile(r"【(?:わな作動|イノシシ)】([TC]-\d+) ")
+SAID_FIRST = re.compile(r"【(?:わな作動|イノシシ(?: 再来)?)】([TC]-\d+) ")
 """The title of the first mail about an alarm: what ends a visit has another."""
 
 
