@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from hub import command, notify, steps
+from hub import command, notify, steps, wording
 from hub.acts import apply
 from hub.clock import Clock, Step, SystemClock, monotonic
 from hub.config.town import Town
@@ -158,14 +158,17 @@ class Hub:
         if self.ledger.acts_after():
             await self._commit(lambda now: apply(self.pipeline, self.ledger.acts_after(), now))
 
-    async def do(self, act: Act) -> Outcome:
+    async def do(self, *acts: Act) -> Outcome:
         """What somebody does on a page: decided, and written down with what comes of it, before it returns.
 
-        `act` has the id 0 and no time yet. What could not be written ends the hub, as everywhere: its state
-        would hold what the ledger does not. The page would take the error for its own.
+        Acts have the id 0 and no time yet; several are all done, or none of them. What could not be written
+        ends the hub, as everywhere: its state would hold what the ledger does not. The page would take the
+        error for its own.
         """
         try:
-            return await self._commit(lambda now: apply(self.pipeline, [replace(act, at=now)], now))
+            return await self._commit(
+                lambda now: apply(self.pipeline, [replace(act, at=now) for act in acts], now)
+            )
         except Exception as error:
             self._undone.put_nowait(error)
             raise
@@ -236,6 +239,14 @@ class Hub:
             await asyncio.sleep(ACTS_S)
 
 
+def _be_ready(hub: Hub) -> None:
+    """What else the first alarm would wait for."""
+    wording.load()
+    if hub.town.sirens:
+        hub.pipeline.geofence.prepare()
+    gc.freeze()  # config, texts and modules stay: no collection needs to walk over them again
+
+
 def resume(town: Town, ledger: Ledger, *, mode: Mode = Mode.ACTUAL, live: bool = True) -> Pipeline:
     """The pipeline as the ledger remembers it, also after a crash."""
     state = State.load(ledger.load_states(), ledger.open_alerts())
@@ -276,7 +287,7 @@ async def _serve(town: Town) -> None:
         hub = Hub(town, ledger, clock, watched=True)
         for warning in hub.town.warnings[len(town.warnings) :]:
             logging.getLogger("naruko.people").warning("%s", warning)
-        gc.freeze()  # config and modules stay: no collection needs to walk over them again
+        _be_ready(hub)
         await hub.run()
     except (Exception, BaseExceptionGroup) as error:
         trouble = trouble_of(error, path)

@@ -76,6 +76,10 @@ class Geofence:
         self._xy = {device.id: self._plane.xy(device.lat, device.lon) for device in town.devices.values()}
         self._zones_of: dict[str, tuple[str, ...]] = {}
 
+    def prepare(self) -> None:
+        """Projects all zones now: some seconds for ten thousand, for which no siren should wait."""
+        _ = self._by_kind
+
     def zones_at(self, lat: float, lon: float) -> tuple[str, ...]:
         """Ids of the zones that cover the point, sorted."""
         _check(lat, lon)

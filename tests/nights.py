@@ -56,7 +56,15 @@ class Night:
 
     def new_desk(self, people: Iterable[str]) -> Desk:
         town = towns.town(people=[person(id) for id in people])
-        return Desk(self.book, town, self.clock, self.wake, self.send, ticks=lambda: self.clock.now() / 1000)
+        return Desk(
+            self.book,
+            town,
+            self.clock,
+            self.wake,
+            self.send,
+            ticks=lambda: self.clock.now() / 1000,
+            apart_s=0.0,
+        )
 
     def send(self, person: Person, row: Notification) -> Answer:
         self.calls.append((self.clock.now(), row))

@@ -120,6 +120,26 @@ async def test_what_is_pending_is_sent_and_written_down_with_its_time() -> None:
     assert {n.finished_at for n in book.rows.values()} == {NOON + 30}
 
 
+async def test_another_begins_only_when_the_newest_is_answered() -> None:
+    """So that a siren's order does not wait for several mails that are made ready at once."""
+    phones, book, wake = Phones(), Book(to("dead"), to("tanaka"), to("suzuki")), asyncio.Event()
+    phones.dead.add("dead")
+    people = [person("dead"), person("tanaka"), person("suzuki")]
+    at = desk.Desk(book, towns.town(people=people), SetClock(NOON), wake, phones.send, apart_s=HOUR)
+    tasks = [asyncio.create_task(work) for work in (at.send_due(), at.write_down())]
+    await phones.until_called(1)
+    wake.set()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(at.under_way) == 1
+    phones.released.set()
+    await book.until_finished("for-tanaka", "for-suzuki")
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    await at.close()
+
+
 async def test_what_comes_later_is_sent_when_the_desk_is_woken() -> None:
     phones, book = Phones(), Book()
     async with at_work(book, phones.send, person("tanaka")) as wake:

@@ -11,8 +11,10 @@ from msgspec.structs import replace
 
 from devices.frame import Millis
 from hub import wording
+from hub.clock import Step
 from hub.model import Notification, Reason, Severity, Status
 from hub.notify.outbox import next_of, order_of, overtakes, unanswered
+from hub.steps import moved_notification
 
 DIGEST_ABOVE = 3
 """More alerts than this below severity WARNING become one message. A trap, a level and what endangers life
@@ -126,3 +128,10 @@ def next_letter(
         first.title, first.body, lang, first.channel_kind, time=when, missed=missed(first)
     )
     return Letter(first, replace(first, title=title, body=body))
+
+
+def moved_letter(letter: Letter, step: Step) -> Letter:
+    row, as_sent, *covers = (
+        moved_notification(n, step) for n in (letter.row, letter.as_sent, *letter.covers)
+    )
+    return Letter(row, as_sent, tuple(covers))

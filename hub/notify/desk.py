@@ -14,15 +14,14 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from devices.frame import Millis
-from hub.clock import Clock, Step, monotonic
+from hub.clock import Clock, monotonic
 from hub.config.shapes import Person
 from hub.config.town import Town
 from hub.lanes import Call, Lane
 from hub.model import Notification, Severity, Status
 from hub.notify import backlog
-from hub.notify.backlog import ALL_CLEARS, Heard, Letter
-from hub.notify.outbox import PAUSES_UNANSWERED, Answer, give_up, settle, unanswered
+from hub.notify.backlog import ALL_CLEARS, Heard, Letter, moved_letter
+from hub.notify.outbox import Answer, due_after, give_up, settle
 from hub.notify.service import Service, service_of
 from hub.notify.services import Services
 from hub.notify.waiting import Address, Queue, Waiting
@@ -35,6 +34,10 @@ SENDERS = 6
 SENDERS_TO_DOUBTFUL = 2
 """Threads of one service: for addresses whose last message went well, and for the others. So a dead address
 takes from the living ones its first attempt at most."""
+
+APART_S = 0.05
+"""A second attempt begins when the newest is answered, or so much later: by then that one waits for a server.
+Several that are made ready at once take the loop's time, and a siren waits (docs/benchmarks.md)."""
 
 POLL_S = 1.0
 SWEEP_S = 30.0
@@ -50,7 +53,6 @@ outlives every time limit of a socket. An honest one needs at most 15 s for each
 GRACE_S = 2.0
 """At the end, what is under way has so long to be answered. What is not will be repeated."""
 
-LONGEST_PAUSE: Millis = 2 * PAUSES_UNANSWERED[-1]
 REMEMBERED_ALERTS = 200
 
 Send = Callable[[Person, Notification], Answer]
@@ -96,6 +98,7 @@ class Desk:
         *,
         ticks: Callable[[], float] = monotonic,
         people: Callable[[], Mapping[str, Person]] | None = None,
+        apart_s: float = APART_S,
     ) -> None:
         self.outbox = outbox
         self.town = town
@@ -112,6 +115,9 @@ class Desk:
         self.queues: dict[Service, Queue] = {}
         self.services = Services()
         self.under_way: dict[Address, UnderWay] = {}
+        self.apart_s = apart_s
+        self.newest: tuple[UnderWay, float] | None = None
+        """With when it began by the machine's own clock."""
         self.settled: deque[Notification] = deque()
         self.to_write = asyncio.Event()
         self.lanes: dict[tuple[Service, bool], Lane[Answer]] = {}
@@ -263,6 +269,9 @@ class Desk:
             for address in queue.addresses():
                 if not lane.free:
                     break
+                if wait := self._crowded():
+                    pauses.append(wait)
+                    break
                 if address in self.under_way or self.services.doubts(service, address) is not doubtful:
                     continue
                 now, urgent = self.ticks(), queue.urgency(address) >= Severity.DANGER
@@ -275,12 +284,20 @@ class Desk:
                     self._hand_over(service, queue, letter, lane, urgent=urgent)
         return min(pauses)
 
+    def _crowded(self) -> float:
+        """For how many seconds the newest attempt may still be busy within the hub."""
+        if self.newest is None:
+            return 0.0
+        newest, began = self.newest
+        answered = self.under_way.get((newest.letter.row.recipient, newest.letter.row.channel)) is not newest
+        return 0.0 if answered else max(0.0, began + self.apart_s - monotonic())
+
     def _probe(self, service: Service, queue: Queue) -> float:
         """One attempt at a service that is out, for an address that has not failed itself where there is one:
         a few dead phones must not hold up for ever what is urgent for others."""
         now, urgent = self.ticks(), queue.urgent()
         lane = self._lane(service, doubtful=True)
-        if wait := self.services.wait(service, now, urgent=urgent):
+        if wait := self.services.wait(service, now, urgent=urgent) or self._crowded():
             return wait
         for address in sorted(queue.addresses(), key=self.services.has_failed):
             if not lane.free or address in self.under_way:
@@ -343,6 +360,7 @@ class Desk:
         now = self.ticks()
         attempt = UnderWay(letter, queue.take(address, ids), service, lane, now)
         self.under_way[address] = attempt
+        self.newest = attempt, monotonic()
         self.services.begun(service, address, now, urgent=urgent)
         person = self.people()[address[0]]
         attempt.call = lane.submit(
@@ -390,22 +408,3 @@ class Desk:
             if item.notification.finished_at is None:
                 item.ready_at = ready_at  # what may have arrived in one list is not told in another
                 queue.add(address, item)
-
-
-def moved_letter(letter: Letter, step: Step) -> Letter:
-    row, as_sent, *covers = (
-        moved_notification(n, step) for n in (letter.row, letter.as_sent, *letter.covers)
-    )
-    return Letter(row, as_sent, tuple(covers))
-
-
-def due_after(notification: Notification, now: Millis) -> float:
-    """Seconds until it may go. A clock that was put back stops nothing.
-
-    What surely did not arrive has no pause of its own: its address and its service have.
-    """
-    if unanswered(notification):
-        return min(max(0, notification.next_at - now), LONGEST_PAUSE) / 1000
-    if notification.attempts:
-        return 0.0
-    return max(0, notification.next_at - max(now, notification.created_at)) / 1000

@@ -15,6 +15,7 @@ PAUSES: tuple[Millis, ...] = (5_000, 15_000, 45_000, 120_000, 300_000, 600_000)
 
 JITTER = 0.2
 PAUSES_UNANSWERED: tuple[Millis, ...] = (30_000, 300_000, 600_000)
+LONGEST_PAUSE: Millis = 2 * PAUSES_UNANSWERED[-1]
 UNANSWERED_REPEATS = 2
 UNANSWERED_REPEATS_IN_DANGER = 4
 """A message without an answer may have arrived: repeated so often and no more. From severity DANGER on, twice
@@ -111,3 +112,15 @@ def overtakes(later: Notification, earlier: Notification) -> bool:
         return False
     end, end_before = ENDS.get(later.reason, 0), ENDS.get(earlier.reason, 0)
     return (end, later.severity) > (end_before, earlier.severity)
+
+
+def due_after(notification: Notification, now: Millis) -> float:
+    """Seconds until it may go. A clock that was put back stops nothing.
+
+    What surely did not arrive has no pause of its own: its address and its service have.
+    """
+    if unanswered(notification):
+        return min(max(0, notification.next_at - now), LONGEST_PAUSE) / 1000
+    if notification.attempts:
+        return 0.0
+    return max(0, notification.next_at - max(now, notification.created_at)) / 1000

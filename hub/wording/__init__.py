@@ -5,6 +5,7 @@ from hub.wording.late import belated, digest, mark_of
 from hub.wording.render import (
     NOT_KNOWN,
     button,
+    load,
     next_step,
     number_of,
     numbered,
@@ -23,6 +24,7 @@ __all__ = [
     "button",
     "digest",
     "format_time",
+    "load",
     "mark_of",
     "next_step",
     "not_reviewed",

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from hub.model import Mode
 from hub.wording.languages import LIFE_SAFETY, forms, language, spelled_in, word
-from hub.wording.values import MAX_TEXT, SHORTENED, URLS, shorten, spell
+from hub.wording.values import MAX_TEXT, SHORTENED, URLS, shorten, spell, words
 
 LANGS = ("ja", "ja-easy", "en")
 """Those of every message; in those of LIFE_SAFETY there are some."""
@@ -126,6 +126,14 @@ def _messages() -> dict[str, Any]:
     for room in ROOMS:
         found |= yaml.safe_load((folder / f"{room}.yaml").read_text(encoding="utf-8"))
     return found
+
+
+def load() -> None:
+    """Reads all texts, which takes a tenth of a second: the first alarm need not wait for it."""
+    _messages()
+    words()
+    for lang in LIFE_SAFETY:
+        language(lang)
 
 
 def templates() -> tuple[str, ...]:
