@@ -26,13 +26,12 @@ def was_there(doing: Doing, act: Act, id: str) -> None:
     state, device = doing.pipeline.state, doing.pipeline.town.devices.get(id)
     if device and device.trap:
         state.put("trap", id, trap.seen(state.rooms["trap"].get(id, trap.TrapState()), act.at))
-        round_done(doing, id)
+        round_done(doing, device.trap.owner)
 
 
-def round_done(doing: Doing, id: str) -> None:
-    """Whether the owner of this trap has now seen all of them: what was missed is over."""
+def round_done(doing: Doing, owner: str) -> None:
+    """Whether the owner has now seen all traps of the day: what was missed is over."""
     pipeline = doing.pipeline
-    owner = pipeline.town.devices[id].trap.owner  # type: ignore[union-attr]
     alert = pipeline.state.alerts.get(incident_of(owner))
     if alert and not missing(pipeline.town, pipeline.state.rooms["trap"], doing.now).get(owner):
         doing.happened(done_event(alert, doing.now))

@@ -207,9 +207,10 @@ async def _do(pages: Pages, here: Visit, do: str, form: dict[str, str]) -> str:
         do = "join"
     if do not in here.offered:
         return "late"
-    await pages.hub.do(Act(0, 0, here.person.id, "web", do, target, form.pop("cause", ""), form))
+    acts = [Act(0, 0, here.person.id, "web", do, target, form.pop("cause", ""), form)]
     if do == "done" and form.get("label"):
-        await pages.hub.do(Act(0, 0, here.person.id, "web", "label", target, "", {"label": form["label"]}))
+        acts.append(Act(0, 0, here.person.id, "web", "label", target, "", {"label": form["label"]}))
+    await pages.hub.do(*acts)
     return do
 
 

@@ -32,6 +32,10 @@ STEPS = {
     "batch:committing": "within COMMIT",
     "batch:committed": "after COMMIT, before the PUBACK",
     "puback": "after the PUBACK",
+    "act:insert": "before the rows of what somebody did on a page are written",
+    "act:commit": "rows written, before COMMIT",
+    "act:committing": "within COMMIT",
+    "act:committed": "after COMMIT, before the page is answered",
     "tick:commit": "before the COMMIT of a round, which saves signs of life",
     "tick:committing": "within the COMMIT of a round",
     "tick:committed": "after the COMMIT of a round",
@@ -129,8 +133,10 @@ def transactions(fuse: Fuse) -> None:
 
 
 def kind_of(outcome: Outcome) -> str:
-    """Messages; what time alone changes; small writes of the outboxes and the cursors."""
-    return "batch" if outcome.receipts else "note" if outcome.is_empty() else "tick"
+    """Messages; what people do; what time alone changes; small writes of the outboxes and the cursors."""
+    if outcome.receipts:
+        return "batch"
+    return "act" if outcome.acts else "note" if outcome.is_empty() else "tick"
 
 
 if __name__ == "__main__":
