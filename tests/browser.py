@@ -165,6 +165,8 @@ class Phone:
         self.answers: list[Answered] = []
         self._session = session
         self._responses: dict[str, dict[str, Any]] = {}
+        self.worker = ""
+        """Chromium's name of the page's service worker, once that was asked for."""
         self._document = ""
         """Chromium's name of the page that is there with all that belongs to it."""
 
@@ -226,6 +228,14 @@ class Phone:
         before = self._leaves()
         self.call("Page.navigateToHistoryEntry", entryId=entry)
         return self._arrives(lambda: self._document != before)
+
+    def waits_for(self, words: str) -> "Phone":
+        """Until the page, by itself, says so."""
+        end = time.monotonic() + WITHIN_S
+        while words not in self.text:
+            if time.monotonic() > end:
+                raise BrowserError(f"{words!r} is not said; there is: {self.text}")
+        return self
 
     # --- its link -------------------------------------------------------------------------------
 
@@ -331,6 +341,8 @@ class Phone:
             self.answers.append(Answered(answer["url"], answer["status"], answer["mimeType"], size))
         elif method == "Network.loadingFailed":
             self._responses.pop(said["requestId"], None)
+        elif method == "ServiceWorker.workerRegistrationUpdated" and said["registrations"]:
+            self.worker = str(said["registrations"][-1]["registrationId"])
         elif method == "Page.lifecycleEvent" and said["name"] == "load":
             self._document = said["loaderId"]
 
@@ -354,8 +366,11 @@ class Phone:
     def _sees(self, what: str, *arguments: object) -> Any:
         """The answer of one function of eyes.js."""
         said = ", ".join(json.dumps(one) for one in arguments)
-        look = f"(() => {{ {EYES.read_text('utf-8')}; return sees.{what}({said}); }})()"
-        result = self.call("Runtime.evaluate", expression=look, returnByValue=True, awaitPromise=True)
+        return self.runs(f"(() => {{ {EYES.read_text('utf-8')}; return sees.{what}({said}); }})()")
+
+    def runs(self, script: str) -> Any:
+        """What a script on the page comes to."""
+        result = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         if wrong := result.get("exceptionDetails"):
             raise BrowserError(wrong.get("exception", {}).get("description", wrong["text"]))
         return result["result"].get("value")

@@ -35,6 +35,7 @@ HANDLERS: dict[str, Handler] = {
     "invite": people.invite,
     "enrol": people.enrol,
     "prefer": people.prefer,
+    "browser": people.browser,
     "leave_town": people.leave_town,
 }
 

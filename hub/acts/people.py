@@ -8,8 +8,9 @@ from hub.alerts import OFFICE, OPERATORS, Telling, task_events
 from hub.config.shapes import Person, Role
 from hub.model import Act, Erased, Reason, Severity
 from hub.people import roll
-from hub.people.enrolment import DAY, KINDS, LANGS, Address, Invitation, state_of
-from hub.people.roll import NOTHING, Enrolled
+from hub.people.browsers import with_browser
+from hub.people.enrolment import DAY, LANGS, TYPED, Address, Invitation, state_of
+from hub.people.roll import NOTHING, Enrolled, Said
 from hub.telling.audience import Audience, resolve
 from hub.telling.compose import on_every_channel
 from hub.watch import roll_call
@@ -49,9 +50,15 @@ def enrol(doing: Doing, act: Act) -> None:
     pipeline, form = doing.pipeline, act.form
     state, id = pipeline.state, act.form.get("id", "")
     invitation: Invitation | None = state.rooms["invitation"].get(act.target)
-    addresses = tuple(Address(kind, form[kind]) for kind in KINDS if form.get(kind))
+    browsers = (form["push"],) if form.get("push") else ()
+    addresses = tuple(Address(kind, form[kind]) for kind in TYPED if form.get(kind))
     taken = not id or id in pipeline.town.people or id in pipeline.config.people
-    if invitation is None or state_of(invitation, doing.now) != "open" or taken or not addresses:
+    if (
+        invitation is None
+        or state_of(invitation, doing.now) != "open"
+        or taken
+        or not (addresses or browsers)
+    ):
         return
     state.put("invitation", act.target, replace(invitation, used=invitation.used + 1, name=""))
     enrolled = Enrolled(
@@ -64,6 +71,8 @@ def enrol(doing: Doing, act: Act) -> None:
         invitation=act.target,
     )
     state.put("person", id, enrolled)
+    if browsers:
+        state.put("said", id, Said(browsers=browsers))
     pipeline.put_people()
     asked = roll_call.ask(
         pipeline.town, pipeline.town.people[id], doing.now, live=pipeline.live, links=pipeline.links
@@ -86,6 +95,23 @@ def prefer(doing: Doing, act: Act) -> None:
     pipeline.put_people()
 
 
+def browser(doing: Doing, act: Act) -> None:
+    """The target is a person, and the form's `push` the subscription of a browser of that person, which gets
+    the test message at once. Without one no browser is told any more."""
+    pipeline, subscription = doing.pipeline, act.form.get("push", "")
+    if act.target not in pipeline.town.people:
+        return
+    said = pipeline.state.rooms["said"].get(act.target, NOTHING)
+    browsers = with_browser(said.browsers, subscription) if subscription else ()
+    pipeline.state.put("said", act.target, replace(said, browsers=browsers))
+    pipeline.put_people()
+    if browsers:
+        person = pipeline.town.people[act.target]
+        asked = roll_call.ask(pipeline.town, person, doing.now, live=pipeline.live, links=pipeline.links)
+        newest = [one for one in asked if one.channel == len(person.channels) - 1]
+        pipeline.tell(newest, doing.now, doing.outcome)
+
+
 def leave_town(doing: Doing, act: Act) -> None:
     """The target is a person, who is told nothing from now on.
 
@@ -104,7 +130,7 @@ def leave_town(doing: Doing, act: Act) -> None:
         _forget(doing, person)
     else:
         said = state.rooms["said"].get(person, NOTHING)
-        state.put("said", person, replace(said, left_at=act.at))
+        state.put("said", person, replace(said, left_at=act.at, browsers=()))
         doing.outcome.erased.append(Erased(person))
         pipeline.put_people()
         _tell_operators(doing, who)

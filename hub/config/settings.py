@@ -91,6 +91,13 @@ class WebPush(Shape):
     """Its private key, as PEM."""
     subject: str
     """`mailto:` or `https://`: whom a push service may write to."""
+    services: tuple[str, ...] = (
+        "fcm.googleapis.com",
+        "push.services.mozilla.com",
+        "push.apple.com",
+        "notify.windows.com",
+    )
+    """Hosts, and all beneath them, to which the hub sends for a browser that subscribes on a page."""
 
 
 class Hub(Shape):

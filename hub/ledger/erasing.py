@@ -28,6 +28,7 @@ def erase(connection: sqlite3.Connection, gone: Erased) -> None:
         f"DELETE FROM notification WHERE waiting = 1 AND instr({_TEXT}, ?)",  # noqa: S608 (our own names)
         (to,),
     )
+    connection.execute("UPDATE act SET form = '{}' WHERE kind = 'browser' AND target = ?", (gone.person,))
     if gone.name:
         _erase_name(connection, gone, who)
         _erase_id(connection, gone.person)

@@ -8,11 +8,13 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from devices.frame import Millis
+from hub.people.browsers import read_subscription
 
 DAY: Millis = 86_400_000
 LANGS = ("ja", "ja-easy", "en", "pt", "zh", "vi")
-KINDS = ("mail", "ntfy", "line", "sms")
-"""Channels by which one can enrol, in the order of the page."""
+TYPED = ("mail", "ntfy", "line", "sms")
+KINDS = ("push", *TYPED)
+"""Channels by which one can enrol, in the order of the page; all but a browser have an address."""
 LONGEST_NAME = 20
 NAME_SIGNS = re.compile(r"[\w .,'’・ー－\-()（）]+")
 """No quotes or tags: a name stands in messages, in JSON and in a list at the town hall."""
@@ -56,13 +58,15 @@ class Filled(Struct, frozen=True):
     name: str
     lang: str
     addresses: tuple[Address, ...]
+    browser: str
+    """Its subscription, or empty."""
     faults: dict[str, str]
 
     def as_form(self) -> dict[str, str]:
         """The fields of the act `enrol`."""
-        return {"id": self.id, "name": self.name, "lang": self.lang} | {
-            address.kind: address.address for address in self.addresses
-        }
+        form = {"id": self.id, "name": self.name, "lang": self.lang}
+        form |= {address.kind: address.address for address in self.addresses}
+        return form | ({"push": self.browser} if self.browser else {})
 
 
 def state_of(invitation: Invitation | None, now: Millis) -> str:
@@ -74,11 +78,12 @@ def state_of(invitation: Invitation | None, now: Millis) -> str:
     return "used" if invitation.used >= invitation.uses else "open"
 
 
-def read_form(form: Mapping[str, str], kinds: Collection[str]) -> Filled:
-    """What was filled in, with everything that is wrong with it. `kinds`: what the town has channels for.
+def read_form(form: Mapping[str, str], kinds: Collection[str], services: Collection[str] = ()) -> Filled:
+    """What was filled in, with everything that is wrong with it. `kinds`: what the town has channels for;
+    `services`: the push services that browsers may name.
 
     Fields: `id` and `topic`, made by the page; `name`, `lang`, `yes`; `mail`, `sms`, `line` an address each,
-    `ntfy` ticked or not.
+    `ntfy` ticked or not; `push` what the browser gave to the page.
     """
     faults: dict[str, str] = {}
     name = _plain(form.get("name", ""))
@@ -88,7 +93,7 @@ def read_form(form: Mapping[str, str], kinds: Collection[str]) -> Filled:
         faults["name"] = "long"
     elif not NAME_SIGNS.fullmatch(name):
         faults["name"] = "wrong"
-    given = {kind: form.get(kind, "") for kind in KINDS if kind in kinds}
+    given = {kind: form.get(kind, "") for kind in TYPED if kind in kinds}
     if given.get("ntfy"):
         given["ntfy"] = form.get("topic", "")
     addresses = []
@@ -99,14 +104,20 @@ def read_form(form: Mapping[str, str], kinds: Collection[str]) -> Filled:
         if not _FORMS[kind].fullmatch(address):
             faults[kind] = "wrong"
         addresses.append(Address(kind, address))
-    if not addresses:
+    subscription = form.get("push", "") if "push" in kinds else ""
+    browser = read_subscription(subscription, services)
+    if subscription and not browser:
+        faults["push"] = "wrong"
+    elif not addresses and not browser:
         faults["channel"] = "missing"
     if not form.get("yes"):
         faults["yes"] = "missing"
     if not PERSON_ID.fullmatch(form.get("id", "")):
         faults["id"] = "wrong"
     lang = form.get("lang", "")
-    return Filled(form.get("id", ""), name, lang if lang in LANGS else "ja", tuple(addresses), faults)
+    return Filled(
+        form.get("id", ""), name, lang if lang in LANGS else "ja", tuple(addresses), browser, faults
+    )
 
 
 def _plain(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+from pydantic import SecretStr
 
 from devices.frame import Millis
 from hub.config.secret import with_address
@@ -39,6 +40,8 @@ class Said(Struct, frozen=True, omit_defaults=True):
     """Until then only what endangers people is told."""
     heard_at: Millis = 0
     """When a test message was last answered with "it rang"."""
+    browsers: tuple[str, ...] = ()
+    """Subscriptions of browsers that want to be told, the newest last."""
     left_at: Millis = 0
     """Somebody of the config who is told nothing any more, until the line is taken out of the file."""
 
@@ -61,9 +64,17 @@ def roll(town: Town, enrolled: Mapping[str, Enrolled], said: Mapping[str, Said])
             people[id] = _person(town, id, one)
             warnings += _oddities(town, id, one)
     for id, wishes in said.items():
-        if wishes.lang and id in people:
-            people[id] = people[id].model_copy(update={"lang": wishes.lang})
+        if id in people:
+            people[id] = people[id].model_copy(update=_wished(town, people[id], wishes))
     return replace(town, people=people, warnings=(*town.warnings, *warnings))
+
+
+def _wished(town: Town, person: Person, wishes: Said) -> dict[str, Any]:
+    """What is other than in the config. Browsers come after the channels that are there."""
+    browsers = wishes.browsers if town.hub.web_push else ()
+    added = tuple(Channel.model_construct(kind="push", url=SecretStr(one)) for one in browsers)
+    wished: dict[str, Any] = {"channels": (*person.channels, *added)} if added else {}
+    return wished | ({"lang": wishes.lang} if wishes.lang else {})
 
 
 def _person(town: Town, id: str, one: Enrolled) -> Person:

@@ -1,11 +1,16 @@
-"""Style sheets, read once: small enough to be held, and at an address that changes with what they hold."""
+"""Style sheets and the like, read once and held, at addresses that change with what they hold."""
 
 from hashlib import sha256
 from pathlib import Path
 
 from msgspec import Struct
 
-TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
 
 
 class Asset(Struct, frozen=True):

@@ -21,11 +21,13 @@ log = logging.getLogger("naruko.web")
 TILES = "https://cyberjapandata.gsi.go.jp"
 
 
-def policy(style: str = "") -> str:
-    """Content security policy: no script at all, no style but ours; `style` stands in the page itself."""
+def policy(style: str = "", *, script: bool = False) -> str:
+    """Content security policy: no style but ours; `style` stands in the page itself. No script at all, but on
+    the two pages where a browser can subscribe to notifications."""
     mark = f" 'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" if style else ""
+    ours = "script-src 'self'; worker-src 'self'; manifest-src 'self'; " if script else ""
     return (
-        f"default-src 'none'; style-src 'self'{mark}; img-src 'self' {TILES}; "
+        f"default-src 'none'; {ours}style-src 'self'{mark}; img-src 'self' {TILES}; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
@@ -44,7 +46,7 @@ UPLOAD_BYTES = 32_000_000
 """A picture and its form. More than is kept, so that who sends too much is told so on the form."""
 SILENCE_S = 20.0
 """Without a byte of a form that has begun."""
-NAMED = frozenset({*Purpose, "static", "healthz"})
+NAMED = frozenset({*Purpose, "static", "healthz", "worker.js"})
 """What the log says of a path; the rest may be a token."""
 REMEMBERED = 2_000
 """Addresses of whom the haste is known; the one not heard of for longest is forgotten first."""

@@ -42,7 +42,7 @@ async def enrol(request: Request) -> Response:
         fields = {name: str(value) for name, value in form.items()}
     if fields.get(TRAP):
         raise Refused("forged", 404)
-    filled = read_form(fields, offered(pages.town))
+    filled = read_form(fields, offered(pages), services(pages.town))
     if _is_there(pages, id, filled):
         return RedirectResponse(f"{own_page(pages, filled.id)}?new", 303)
     invitation = _open(pages, id)
@@ -66,9 +66,15 @@ def own_page(pages: Pages, person: str) -> str:
     return url.removeprefix(pages.links.base)
 
 
-def offered(town: Town) -> tuple[str, ...]:
+def offered(pages: Pages) -> tuple[str, ...]:
     """The kinds of channel by which one can enrol here, in the order of the page."""
-    return tuple(kind for kind in KINDS if kind in town.hub.channels)
+    there = {*pages.town.hub.channels, *(("push",) if pages.push_key else ())}
+    return tuple(kind for kind in KINDS if kind in there)
+
+
+def services(town: Town) -> tuple[str, ...]:
+    """Of browsers, to which the hub may send."""
+    return town.hub.web_push.services if town.hub.web_push else ()
 
 
 def sender(town: Town) -> str:
@@ -128,13 +134,15 @@ def _page(
     values: dict[str, Any] = {
         "fields": dict.fromkeys(FIELDS, "") | fields,
         "faults": {field: faults[field] for field in IN_ORDER if field in faults},
-        "kinds": offered(pages.town),
+        "kinds": offered(pages),
+        "push_key": pages.push_key,
         "as_": standing(invitation.roles, lang),
         "places": places(pages.town, invitation.zones, lang),
         "sender": sender(pages.town),
         "trap": TRAP,
     }
-    return pages.render(request, "join.html", lang, status=422 if faults else 200, **values)
+    status = 422 if faults else 200
+    return pages.render(request, "join.html", lang, status=status, script=bool(pages.push_key), **values)
 
 
 def _random(length: int) -> str:

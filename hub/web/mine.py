@@ -14,16 +14,17 @@ from hub.config.shapes import Person
 from hub.config.town import Town
 from hub.links import Purpose
 from hub.model import Act
+from hub.people.browsers import read_subscription
 from hub.people.enrolment import LANGS
 from hub.people.roll import NOTHING, Enrolled, Said
-from hub.web.join import places, sender, standing
+from hub.web.join import places, sender, services, standing
 from hub.web.pages import Pages, Refused, language, pages_of
 from hub.wording.values import format_time
 
 QUIET_HOURS = ("2", "8", "24", "72")
 TEST_AGAIN: Millis = 120_000
 """A text message costs money: one test in so long."""
-DID = frozenset({"lang", "quiet", "loud", "test", "soon"})
+DID = frozenset({"lang", "quiet", "loud", "test", "soon", "push", "push_wrong", "push_end"})
 
 
 class Topic(Struct, frozen=True):
@@ -55,7 +56,7 @@ async def show(request: Request) -> Response:
         "places": places(town, person.zones, lang),
         "channels": _channels(person, enrolled),
         "since": f"{datetime.fromtimestamp(enrolled.at / 1000, town.zone_info):%Y-%m-%d}" if enrolled else "",
-        "asks": did == "test" or (enrolled is not None and not said.heard_at),
+        "asks": did in ("test", "push") or (enrolled is not None and not said.heard_at),
         "heard": when(said.heard_at) if said.heard_at else "",
         "quiet": when(said.quiet_until) if said.quiet_until > now else "",
         "quiet_hours": QUIET_HOURS,
@@ -63,17 +64,20 @@ async def show(request: Request) -> Response:
         "did": did if did in DID else "",
         "topic": _topic(town, enrolled),
         "sender": sender(town),
+        "push_key": pages.push_key,
+        "can_stop": len(person.channels) > len(said.browsers) > 0,
     }
-    return pages.render(request, "mine.html", lang, **values)
+    return pages.render(request, "mine.html", lang, script=bool(pages.push_key), **values)
 
 
 async def change(request: Request) -> Response:
-    """`do`: lang, quiet, test, rang or leave."""
+    """`do`: lang, quiet, test, rang, push, push_end or leave."""
     pages = pages_of(request)
     id = pages.subject(Purpose.MINE, request.path_params["token"]).id
     async with request.form() as form:
         do = str(form.get("do", ""))
         lang, hours = str(form.get("lang", "")), str(form.get("quiet", ""))
+        browser = read_subscription(str(form.get("push", "")), services(pages.town))
     did = do
     if id not in pages.town.people:
         did = "left"
@@ -85,6 +89,10 @@ async def change(request: Request) -> Response:
         did = "quiet" if hours != "0" else "loud"
     elif do == "test":
         did = "test" if await _test(pages, id) else "soon"
+    elif do == "push":
+        did = await _subscribe(pages, id, browser)
+    elif do == "push_end":
+        await _do(pages, id, "browser")
     elif do == "rang":
         await _do(pages, id, "test_heard")
     elif do == "leave":
@@ -105,6 +113,16 @@ async def _test(pages: Pages, id: str) -> bool:
         return True
 
 
+async def _subscribe(pages: Pages, id: str, browser: str) -> str:
+    """What to say of it. A browser that is known already is not tested again."""
+    if not browser or not pages.push_key:
+        return "push_wrong"
+    said: Said = pages.hub.pipeline.state.rooms["said"].get(id, NOTHING)
+    if browser not in said.browsers:
+        await _do(pages, id, "browser", push=browser)
+    return "push"
+
+
 async def _do(pages: Pages, id: str, kind: str, **form: str) -> None:
     await pages.hub.do(Act(0, 0, who=id, source="web", kind=kind, target=id, form=form))
 
@@ -119,9 +137,8 @@ def _left(pages: Pages, request: Request, id: str) -> Response:
 
 def _channels(person: Person, enrolled: Enrolled | None) -> list[tuple[str, str]]:
     """(kind, what of the address may be shown): a mail with the link to this page may have been passed on."""
-    if enrolled is None:
-        return [(channel.kind, "") for channel in person.channels]
-    return [(one.kind, masked(one.kind, one.address)) for one in enrolled.addresses]
+    shown = {one.kind: masked(one.kind, one.address) for one in enrolled.addresses} if enrolled else {}
+    return [(channel.kind, shown.get(channel.kind, "")) for channel in person.channels]
 
 
 def masked(kind: str, address: str) -> str:

@@ -1,7 +1,8 @@
 """What every page has: the hub behind it, its words, its frame, and a kind answer where there is none."""
 
 import asyncio
-from functools import partial
+import logging
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from hub.config.settings import Web
 from hub.config.town import Town
 from hub.ledger import Ledger
 from hub.links import LinkError, Links, Purpose, Subject
+from hub.notify.sending.reasons import UnusableError
 from hub.web.files import URLS
 from hub.web.guard import Haste, TooLargeError, policy
 from hub.web.photos import Photos
@@ -22,6 +24,8 @@ from hub.web.words import LANGS, known, phone, plain, says, telephone, word
 
 if TYPE_CHECKING:
     from hub.app import Hub
+
+log = logging.getLogger("naruko.web")
 
 MISTAKES_A_MINUTE = 30
 STATUSES: dict[type[Exception], int] = {TooLargeError: 413, ClientDisconnect: 400}
@@ -33,8 +37,7 @@ SPOKEN = (
     ("zh", "中文（仅限危险通知）"),
     ("vi", "Tiếng Việt (chỉ tin nguy hiểm)"),
 )
-"""The languages of messages; the pages are in those of OFFERED."""
-"""Languages by their own names."""
+"""The languages of messages, by their own names; the pages are in those of OFFERED."""
 
 
 class Refused(Exception):  # noqa: N818 (an answer, not an error)
@@ -78,6 +81,20 @@ class Pages:
     def links(self) -> Links | None:
         return self.hub.pipeline.links
 
+    @cached_property
+    def push_key(self) -> str:
+        """What a browser must know to subscribe; empty where the town has no Web Push."""
+        settings = self.town.hub.web_push
+        if settings is None:
+            return ""
+        try:
+            from hub.notify.sending import push  # noqa: PLC0415 (an extra, and 9 MB)
+
+            return push.public_key(settings)
+        except (ImportError, UnusableError) as error:
+            log.warning("no browser can subscribe: %s", error)
+            return ""
+
     def now(self) -> Millis:
         return self.hub.clock.now()
 
@@ -95,11 +112,20 @@ class Pages:
         return subject
 
     def render(
-        self, request: Request, template: str, lang: str, *, status: int = 200, style: str = "", **values: Any
+        self,
+        request: Request,
+        template: str,
+        lang: str,
+        *,
+        status: int = 200,
+        style: str = "",
+        script: bool = False,
+        **values: Any,
     ) -> HTMLResponse:
         """A page in the frame of `base.html`. Templates ask `t(key, ...)` for words, `title` is their own.
 
         `style` is what the page's own style says, beside the common style sheet: ours, never a person's text.
+        `script`: the template has one of ours, from a file.
         """
         page = self._templates.get_template(template).render(
             values
@@ -115,7 +141,8 @@ class Pages:
                 "style": style,
             }
         )
-        return HTMLResponse(page, status, {"content-security-policy": policy(style)} if style else None)
+        own = {"content-security-policy": policy(style, script=script)} if style or script else None
+        return HTMLResponse(page, status, own)
 
 
 def pages_of(request: Request) -> Pages:

@@ -15,16 +15,24 @@ async def health(_request: Request) -> Response:
 
 
 async def static(request: Request) -> Response:
-    """Style sheets; their address changes with what they hold, so a phone may keep them."""
+    """Style sheets and the like; their address changes with what they hold, so a phone may keep them."""
     found = FILES.get(request.path_params["name"])
     if found is None:
         raise Refused("forged", 404)
     return Response(found.body, media_type=found.type, headers={"cache-control": "public, max-age=604800"})
 
 
+async def worker(_request: Request) -> Response:
+    """What wakes up in a browser when a message comes. At the top, so that it may open any page; always asked
+    for anew, so that a mended one arrives."""
+    found = FILES["worker.js"]
+    return Response(found.body, media_type=found.type, headers={"cache-control": "no-cache"})
+
+
 ROUTES: tuple[BaseRoute, ...] = (
     Route("/healthz", health),
     Route("/static/{name}", static),
+    Route("/worker.js", worker),
     *alert.ROUTES,
     *heard.ROUTES,
     *join.ROUTES,

@@ -5,11 +5,12 @@ minutes never hears of a flood, and it knows no urgency. An address is the subsc
 """
 
 import json
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
 import requests
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from py_vapid import Vapid, VapidException
 from pywebpush import WebPushException, webpush
 
@@ -25,6 +26,7 @@ WITHIN_S = (4.0, 15.0)
 
 NO_SUBSCRIPTION = "it is no subscription of a browser"
 GONE = frozenset({404, 410})
+AS_POINT = (Encoding.X962, PublicFormat.UncompressedPoint)
 PAYLOAD_BYTES = 3_900
 """A push service takes 4,096, with what encryption adds (RFC 8291, 4)."""
 
@@ -65,6 +67,15 @@ class Push:
         except (ValueError, LookupError, TypeError, AttributeError):
             raise UnusableError(NO_SUBSCRIPTION) from None
         return Answer(Status.SENT)
+
+
+def public_key(settings: WebPush) -> str:
+    """What a browser is told of the hub before it subscribes: base64url, as `applicationServerKey` takes it.
+
+    UnusableError: the key cannot be used.
+    """
+    point = _private_key(settings.key_file).public_key().public_bytes(*AS_POINT)
+    return urlsafe_b64encode(point).decode().rstrip("=")
 
 
 def payload(notification: Notification, body: str) -> str:
