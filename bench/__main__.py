@@ -27,7 +27,7 @@ from bench.throughput import throughput
 
 RESULTS = ROOT / "bench" / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
-ROUNDS = 3
+ROUNDS = 5
 """Of the throughput: the median counts."""
 
 MEASUREMENTS: dict[str, Callable[[], Figures]] = {

@@ -80,8 +80,9 @@ def throughput(results: Results) -> str:
         ("Node-RED: in InfluxDB", "node_red_msgs_per_s", "node_red_cpu_us"),
         ("bare paho: seen", "bare_paho_msgs_per_s", "bare_paho_cpu_us"),
     )
-    head = ("", "messages/s", "CPU µs a message")
-    return table(head, ([what, *_cells(results, names)] for what, *names in rows))
+    head = ("", "messages/s", "CPU µs a message", "the hub's rate to it")
+    peers = {"node_red_msgs_per_s": "durable_to_node_red", "bare_paho_msgs_per_s": "durable_to_bare_paho"}
+    return table(head, ([what, *_cells(results, [*names, peers.get(names[0], "")])] for what, *names in rows))
 
 
 def latency(results: Results) -> str:

@@ -1,6 +1,7 @@
 """What every measurement stands on: a town, the hub as its own process, and how to see how far it is."""
 
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -42,6 +43,7 @@ class Stage:
 
 @contextlib.contextmanager
 def stage() -> Iterator[Stage]:
+    os.sync()  # what an installation has left to be written
     with mosquitto(QUEUE) as broker, tempfile.TemporaryDirectory(prefix="naruko-bench-") as folder:
         yield Stage(broker, Path(folder))
 

@@ -42,7 +42,8 @@ class Points:
 def throughput(messages: int = MESSAGES) -> Figures:
     """Messages/s from the connection to the last: of the hub when they are in its ledger on disk; of the
     flow, and of the hub with the same InfluxDB, when they are there; of the bare subscriber when it has seen
-    them."""
+    them. `durable_to_…`: how many times its peer's, one straight after the other.
+    """
     with stage() as at, influxd() as influx:
         points = Points(influx)
         flow_writes = f"{influx.url}/write?db={FLOW_DATABASE}"
@@ -53,12 +54,15 @@ def throughput(messages: int = MESSAGES) -> Figures:
         bare = [PYTHON, "-m", "bench.peers.bare_paho", "--port", str(at.broker.port)]
         run([*bare, "--only-subscribe"])
         run(at.load("burst", count=messages))
+        figures = _with_influx(forwarding, points, messages)
         rate, cpu = map(float, run([*bare, "--count", str(messages)]).split())
-        figures = {"bare_paho_msgs_per_s": rate, "bare_paho_cpu_us": cpu}
+        figures |= {"bare_paho_msgs_per_s": rate, "bare_paho_cpu_us": cpu}
         with connected_hub(alone) as process:
-            rate, cpu = pace(process, lambda: stored(alone), messages)
-        figures |= {"durable_msgs_per_s": rate, "durable_cpu_us": cpu}
-        return figures | _with_influx(forwarding, points, messages) | _flow(at, points, flow_writes, messages)
+            durable, cpu = pace(process, lambda: stored(alone), messages)
+        figures |= {"durable_msgs_per_s": durable, "durable_cpu_us": cpu}
+        figures |= _flow(at, points, flow_writes, messages)
+        to_peers = {"bare_paho": durable / rate, "node_red": durable / figures["node_red_msgs_per_s"]}
+        return figures | {f"durable_to_{peer}": ratio for peer, ratio in to_peers.items()}
 
 
 def _introduce_flow(at: Stage, points: Points, writes: str) -> None:

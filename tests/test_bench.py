@@ -84,9 +84,9 @@ def test_a_figure_above_its_limit_is_missed_and_one_at_it_is_not() -> None:
 
 
 def test_a_hub_slower_than_the_flow_beside_it_is_missed() -> None:
-    results = {"durable_msgs_per_s": 900.0, "node_red_msgs_per_s": 1_000.0, "bare_paho_msgs_per_s": 1_000.0}
-    (line,) = limits.missed(results)
-    assert "0.90 of node_red_msgs_per_s, at least 1" in line
+    assert limits.missed({"durable_to_node_red": 1.0, "durable_to_bare_paho": 0.6}) == []
+    (line,) = limits.missed({"durable_to_node_red": 0.9, "durable_to_bare_paho": 0.9})
+    assert line == "durable_to_node_red: 0.90 (at least 1)"
 
 
 def test_a_curve_steeper_than_linear_is_missed() -> None:
