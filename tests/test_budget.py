@@ -23,7 +23,7 @@ from tests.timeline import (
     animal,
     nothing_else_was_told,  # noqa: F401
 )
-from tests.towns import DAY, HOUR, MINUTE, at, camera, gauge, person, slope, square, town, trap
+from tests.towns import DAY, HOUR, MINUTE, at, one_of_each, person, town
 
 LEVELS_M = {"standby": 2.0, "caution": 3.0, "evac_judge": 3.5, "danger": 4.0, "overflow": 5.0}
 NOON = "2026-11-21 12:00"
@@ -43,17 +43,7 @@ LINE_AND_MAIL = [
 
 def valley(limit=10, people=LINE_AND_MAIL, per="month", traps=8, **policy):
     return town(
-        devices=[
-            camera("cam"),
-            *(trap(f"trap-{n}", owner="hunter", heartbeat="24h") for n in range(1, traps + 1)),
-            gauge("gauge", LEVELS_M, heartbeat="24h", max_rise_m_per_10min=50.0),
-            slope("wire", heartbeat="24h"),
-        ],
-        zones=[
-            square("paddy", "paddy"),
-            square("flood", "flood", 1_000.0, rivers=("gauge",)),
-            square("below", "stream", 1_000.0, rivers=("大沢",)),
-        ],
+        **one_of_each(traps),
         people=people,
         budgets={"line": ChannelBudget(limit=limit, per=per, reserve=0.3)},
         wildlife=WildlifePolicy(join_within_m=1, join_within="1s", quiet_for="10m"),

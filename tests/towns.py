@@ -234,3 +234,22 @@ def valley(**more: Any) -> Town:
         ],
         **more,
     )
+
+
+def one_of_each(traps: int = 1) -> dict[str, list[Any]]:
+    """Devices and zones of a valley in which everything can happen: a paddy with a camera, the traps of a
+    hunter, a river above a flood zone, a wire above a stream zone."""
+    levels = {"standby": 2.0, "caution": 3.0, "evac_judge": 3.5, "danger": 4.0, "overflow": 5.0}
+    return {
+        "devices": [
+            camera("cam"),
+            *(trap(f"trap-{n}", owner="hunter", heartbeat="24h") for n in range(1, traps + 1)),
+            gauge("gauge", levels, heartbeat="24h", max_rise_m_per_10min=50.0),
+            slope("wire", heartbeat="24h"),
+        ],
+        "zones": [
+            square("paddy", "paddy"),
+            square("flood", "flood", 1_000.0, rivers=("gauge",)),
+            square("below", "stream", 1_000.0, rivers=("大沢",)),
+        ],
+    }
