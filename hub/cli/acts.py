@@ -58,6 +58,8 @@ def alerts(arguments: argparse.Namespace) -> int:
         print(
             f"{alert.id}  {opened}  {alert.state}  {alert.kind}  {alert.severity.name.lower()}  {alert.place}"
         )
+    if not found:
+        print("no alerts" if arguments.all else "no open alerts", file=sys.stderr)
     if held:
         said = f"{held} messages of the last 24 hours were held, and told in one message with others"
         print(said, file=sys.stderr)

@@ -78,11 +78,8 @@ def heard(
         return state, [], False
     events: list[Event] = []
     flaps = state.flaps
-    if budget.babbling and not state.budget.babbling:
-        babbles = event_of(EventKind.BABBLING, device, received_at, received_at)
-        flaps, events = flapping.again(policy, device, flaps, "babble", babbles)
-    elif state.budget.babbling and not budget.babbling:
-        events = [event_of(EventKind.BABBLING_OVER, device, received_at, received_at)]
+    if budget.babbling is not state.budget.babbling:
+        flaps, events = _babble(policy, device, flaps, received_at, begins=budget.babbling)
     if not keep:
         return replace(state, budget=budget, flaps=flaps), events, False
 
@@ -122,6 +119,14 @@ def heard(
         received_at,
     )
     return after, events, True
+
+
+def _babble(
+    policy: HealthPolicy, device: Device, flaps: Flaps, at: Millis, *, begins: bool
+) -> tuple[Flaps, list[Event]]:
+    if not begins:
+        return flaps, [event_of(EventKind.BABBLING_OVER, device, at, at)]
+    return flapping.again(policy, device, flaps, "babble", event_of(EventKind.BABBLING, device, at, at))
 
 
 def is_newer(state: DeviceHealth, uplink: Uplink, at: Millis, received_at: Millis) -> bool:
