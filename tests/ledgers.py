@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from hub.config.settings import LedgerSettings
+from hub.ledger import Ledger
 from hub.model import (
     Alert,
     Command,
@@ -30,6 +31,12 @@ NOW = int(datetime.fromisoformat("2026-11-21T21:07:03+09:00").timestamp() * 1000
 DAY = 86_400_000
 SETTINGS = LedgerSettings()
 SMALL = LedgerSettings(limit_mb=16)
+
+
+def waiting(ledger: Ledger, at: int | None = None) -> list[Notification]:
+    """What is still to be sent, in the order in which it was decided; with `at` what is due by then."""
+    _, found = ledger.notifications_after()
+    return [row for row in found if at is None or row.next_at <= at]
 
 
 class Level(Struct, frozen=True):

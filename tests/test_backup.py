@@ -33,6 +33,7 @@ from tests.ledgers import (
     notification,
     reading,
     receipt,
+    waiting,
 )
 from tests.waiting import until
 
@@ -75,7 +76,7 @@ async def test_a_ledger_begun_from_its_backup_knows_all_that_decides(ledger: Led
     with closing(Ledger.open(Path(made.path), SETTINGS)) as copy:
         assert list(copy.load_states()) == list(ledger.load_states())
         assert copy.open_alerts() == [alert()]
-        assert copy.pending_notifications(NOW, 10) == [notification()]
+        assert waiting(copy, NOW) == [notification()]
         assert copy.pending_commands(NOW) == [command()]
         assert copy.events(0) == [event()]
         assert [act.target for act in copy.acts_after()] == ["trap-3"]
@@ -108,7 +109,7 @@ async def test_what_still_waits_is_kept_however_old_it_is(
     done = [command(f"c{n}", finished_at=NOW) for n in range(100)]
     await ledger.store(Outcome(notifications=told, commands=done))
     with closing(Ledger.open(Path(backup.make(path).path), SETTINGS)) as copy:
-        assert [n.id for n in copy.pending_notifications(NOW, 10)] == ["waits"]
+        assert [n.id for n in waiting(copy, NOW)] == ["waits"]
         assert [c.id for c in copy.pending_commands(NOW)] == ["waits"]
         assert len(copy.notifications_of("river/river-1/1")) == 11
 

@@ -17,7 +17,7 @@ from hub.clock import BEYOND, SetClock, Step, SystemClock, is_sane
 from hub.model import Act, Alert, Command, Message, Notification
 from hub.state import ROOMS
 from tests import towns
-from tests.ledgers import command, notification
+from tests.ledgers import command, notification, waiting
 from tests.stepped import ALL, Stepped, booted, quiet_valley, valley
 from tests.timeline import ARMED, CUT, MENDED, SHAKES, SPRUNG, Timeline, animal, motion, nothing_else_was_told
 from tests.towns import DAY, HOUR, MINUTE, SECOND, at
@@ -250,7 +250,7 @@ def test_what_was_decided_by_a_clock_that_ran_ahead_is_due_at_once_when_it_comes
     t = Stepped(quiet_valley(), off=3 * YEAR)
     t.says("trap-1", SPRUNG, at=t.now).told("trap_sprung opened: hunter")
     t.passes(MINUTE).set_clock(-3 * YEAR)
-    (waits,) = t.ledger.pending_notifications(t.now, 10)
+    (waits,) = waiting(t.ledger, t.now)
     assert waits.expires_at > t.now
 
 

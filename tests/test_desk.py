@@ -17,6 +17,7 @@ from hub.model import Notification, Outcome, Reason, Severity, Status
 from hub.notify import Send, desk
 from hub.notify.outbox import Answer
 from tests import towns
+from tests.ledgers import waiting
 from tests.test_outbox import NOON, notification
 from tests.towns import HOUR, MINUTE, SECOND
 
@@ -371,7 +372,7 @@ async def test_the_real_ledger_hands_out_what_waits_and_keeps_what_was_sent() ->
         first, second = ledger.notifications_of("a1")
         assert (first.id, first.status, first.finished_at) == ("n1", Status.SENT, NOON)
         assert (second.status, second.finished_at) == (Status.TIMEOUT, None)
-        assert [n.id for n in ledger.pending_notifications(second.next_at, 10)] == ["n2"]
+        assert [n.id for n in waiting(ledger, second.next_at)] == ["n2"]
     finally:
         ledger.close()
 

@@ -22,6 +22,7 @@ from hub.watch.vitals import Machine
 from tests import ledgers
 from tests.hubs import at_broker
 from tests.inward import LOOK, look
+from tests.ledgers import waiting
 from tests.timeline import (
     SPRUNG,
     Timeline,
@@ -257,7 +258,7 @@ async def test_the_watch_reports_from_the_ledger_when_a_morning_has_come(tmp_pat
     await watch.look(hub._commit)
     clock.at += LOOK
     await watch.look(hub._commit)
-    (report,) = [n for n in ledger.pending_notifications(clock.at, 10) if n.template == "morning"]
+    (report,) = [n for n in waiting(ledger, clock.at) if n.template == "morning"]
     assert "受信 1件" in report.body
     assert "送れなかった通知：1件（hunter/mail）" in report.body
     assert report.expires_at == at("2026-11-21 13:00")

@@ -35,6 +35,7 @@ from tests.ledgers import (
     reading,
     receipt,
     rows_of,
+    waiting,
 )
 
 
@@ -59,7 +60,7 @@ async def test_all_of_an_outcome_is_read_back_after_a_restart(path: Path) -> Non
         assert after.open_alerts() == outcome.alerts == after.alerts(NOW)
         assert after.alerts(NOW + 1) == []
         assert after.notifications_of("river/river-1/1") == outcome.notifications
-        assert after.pending_notifications(NOW, 10) == outcome.notifications
+        assert waiting(after, NOW) == outcome.notifications
         assert after.pending_commands(NOW) == outcome.commands
         assert list(after.load_states()) == [("river", "river-1", b'{"level":"caution","since":%d}' % NOW)]
         bad = after.quarantined()[0]
@@ -147,13 +148,13 @@ async def test_the_life_of_an_alert_is_kept_step_by_step_without_who_was_told(le
 # --- outboxes ---------------------------------------------------------------------------------------
 
 
-async def test_the_most_urgent_due_notification_comes_first(ledger: Ledger) -> None:
+async def test_what_waits_is_read_in_the_order_in_which_it_was_decided_due_or_not(ledger: Ledger) -> None:
     mild = notification("mild", next_at=NOW)
     grave = notification("grave", severity=Severity.LIFE, next_at=NOW)
     later = notification("later", severity=Severity.LIFE, next_at=NOW + 1)
     await ledger.store(Outcome(notifications=[mild, later, grave]))
-    assert ledger.pending_notifications(NOW, 10) == [grave, mild]
-    assert ledger.pending_notifications(NOW, 1) == [grave]
+    assert waiting(ledger) == [mild, later, grave]
+    assert waiting(ledger, NOW) == [mild, grave]
     assert ledger.next_notification_at() == NOW
 
 
@@ -167,9 +168,9 @@ async def test_a_notification_without_answer_comes_again_and_a_finished_one_does
         ledger.update_notification(replace(sent, status=Status.SENT, finished_at=NOW)),
         ledger.update_notification(replace(given_up, status=Status.TIMEOUT, finished_at=NOW)),
     )
-    assert ledger.pending_notifications(NOW, 10) == []
+    assert waiting(ledger, NOW) == []
     assert ledger.next_notification_at() == NOW + 5_000
-    assert ledger.pending_notifications(NOW + 5_000, 10) == [again]
+    assert waiting(ledger, NOW + 5_000) == [again]
 
 
 async def test_what_the_device_answered_is_not_overwritten_by_the_sending(ledger: Ledger) -> None:

@@ -31,6 +31,7 @@ from tests.ledgers import (
     reading,
     receipt,
     rows_of,
+    waiting,
 )
 
 REFUSE = LedgerSettings(on_corrupt="refuse")
@@ -266,7 +267,7 @@ async def test_what_is_older_than_its_time_goes_and_what_is_open_stays(path: Pat
         assert [r.at for r in ledger.readings_after(0, 10)[1]] == [NOW - 299 * DAY, NOW]
         assert [e.id for e in ledger.events(0)] == ["new"]
         assert {a.id for a in ledger.alerts(0)} == {"unsent", "open"}
-        assert [n.id for n in ledger.pending_notifications(NOW, 10)] == ["waits"]
+        assert [n.id for n in waiting(ledger, NOW)] == ["waits"]
         assert [n.id for n in ledger.notifications_of("open")] == ["kept"]
         assert ledger.notifications_of("over") == []
         assert [c.id for c in ledger.pending_commands(NOW)] == ["open"]
@@ -320,7 +321,7 @@ async def test_when_messages_are_gone_the_oldest_readings_go_and_unforwarded_one
         assert len(kept) == 130 * 3_000 + 3 - gone.readings
         assert kept[-1].device == "dev-129"
         assert ledger.open_alerts() == [alert()]
-        assert ledger.pending_notifications(NOW, 10) == [notification()]
+        assert waiting(ledger, NOW) == [notification()]
         assert ledger.pending_commands(NOW) == [command()]
         assert len(list(ledger.load_states())) == 1
         assert (await ledger.shed(NOW)).readings == 0
@@ -342,7 +343,7 @@ async def test_a_ledger_full_of_open_alerts_says_that_nothing_may_go(path: Path)
             await ledger.store(Outcome(notifications=[big]))
         gone = await ledger.shed(NOW)
         assert gone.over_limit
-        assert len(ledger.pending_notifications(NOW, 100)) == 40
+        assert len(waiting(ledger, NOW)) == 40
 
 
 async def test_a_file_that_had_grown_over_its_limit_gives_its_pages_back(path: Path) -> None:

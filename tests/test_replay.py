@@ -9,6 +9,7 @@ import pytest
 from hub import recordings
 from hub.model import Message, Status
 from hub.replay import Replay, told, walk
+from tests.ledgers import waiting
 from tests.timeline import CUT, SPRUNG, Timeline, animal, nothing_else_was_told  # noqa: F401
 from tests.towns import DAY, HOUR, MINUTE, at, device, town, valley
 
@@ -56,7 +57,7 @@ def test_a_replay_sends_nothing_and_commands_nothing():
     replay = play(a_night())
     ledger = replay.ledger
     assert ledger.pending_commands(NIGHT + DAY) == []
-    assert ledger.pending_notifications(NIGHT + DAY, 100) == []
+    assert waiting(ledger, NIGHT + DAY) == []
     assert ledger.next_notification_at() is None
     found = [n for alert in ledger.alerts(0) for n in ledger.notifications_of(alert.id)]
     assert {n.status for n in found} == {Status.NOT_SENT}

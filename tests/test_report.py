@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from hub.model import Mode, Status
 from hub.report import build, local
+from tests.ledgers import waiting
 from tests.timeline import SPRUNG, Timeline, animal, nothing_else_was_told  # noqa: F401
 from tests.towns import MINUTE, SECOND, at, camera, device, person, square, town, trap
 
@@ -121,7 +122,7 @@ def test_every_notification_belongs_to_an_alert_of_the_report():
 
 async def test_latency_runs_from_the_arrival_to_the_hand_over():
     t = night()
-    (first, *_) = t.ledger.pending_notifications(t.now, 1)
+    (first, *_) = waiting(t.ledger, t.now)
     handed_over = first.event_received_at + 340
     await t.ledger.update_notification(replace(first, status=Status.SENT, finished_at=handed_over))
     latencies = [n["latency_ms"] for n in build(t.ledger, t.pipeline)["notifications"]]

@@ -13,7 +13,7 @@ from hub.ledger import Ledger, LedgerError, backup, rescue
 from hub.ledger.opening import DamagedError
 from hub.model import Outcome
 from hub.notify.outbox import unanswered
-from tests.ledgers import NOW, SETTINGS, alert, event, everything, notification, reading
+from tests.ledgers import NOW, SETTINGS, alert, event, everything, notification, reading, waiting
 from tests.test_backup import spoil
 
 REFUSE = LedgerSettings(on_corrupt="refuse")
@@ -149,9 +149,9 @@ def test_what_waited_in_the_backup_is_told_as_a_repeat_under_its_number(path: Pa
     some(path)
     break_header(path)
     with closing(Ledger.open(path, SETTINGS)) as ledger:
-        (waiting,) = ledger.pending_notifications(NOW, 10)
-        assert waiting.id == notification().id
-        assert unanswered(waiting) == 1
+        (waits,) = waiting(ledger, NOW)
+        assert waits.id == notification().id
+        assert unanswered(waits) == 1
 
 
 class PowerCut(BaseException):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hub.config.policy import StormPolicy
 from hub.model import Notification, Reason, Severity, Status
 from hub.telling import storm
+from tests.ledgers import waiting
 from tests.storms import (
     BOTH,
     FIRST,
@@ -86,9 +87,7 @@ def test_every_alert_of_a_storm_is_open_and_every_notification_of_it_is_in_the_l
     rows = [n for alert in t.ledger.open_alerts() for n in t.ledger.notifications_of(alert.id)]
     assert Counter(n.status for n in rows) == {Status.PENDING: 5, Status.HELD: 35}
     assert {n.finished_at is None for n in rows if n.status is Status.HELD} == {False}
-    assert {n.id for n in t.ledger.pending_notifications(t.now, 1000)} == {
-        n.id for n in rows if n.status is Status.PENDING
-    }
+    assert {n.id for n in waiting(t.ledger, t.now)} == {n.id for n in rows if n.status is Status.PENDING}
     t.passes(5 * MINUTE)
     read(t)
 

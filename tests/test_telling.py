@@ -7,6 +7,7 @@ from hub.config.policy import HealthPolicy
 from hub.config.shapes import Channel
 from hub.model import Status
 from hub.telling.compose import notification_id
+from tests.ledgers import waiting
 from tests.timeline import (
     CUT,
     LEANS,
@@ -167,7 +168,7 @@ def test_a_replay_decides_and_sends_nothing():
     t.says("cam", animal())
     (n,) = t.told("animal_detected opened: sato")
     assert (n.status, n.finished_at) == (Status.NOT_SENT, t.now)
-    assert t.ledger.pending_notifications(t.now + DAY, 10) == []
+    assert waiting(t.ledger, t.now + DAY) == []
     assert t.commands == []
 
 

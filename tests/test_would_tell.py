@@ -16,6 +16,7 @@ from hub.model import Outcome, Severity
 from hub.state import State
 from hub.telling.budget import Spent
 from hub.telling.silences import Period
+from tests.ledgers import waiting
 from tests.towns import MINUTE, at
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "config"
@@ -136,7 +137,7 @@ def test_the_command_reads_the_hubs_ledger_and_changes_nothing_in_it(folder, cap
     assert "NOT MET: inukai:line is held: budget: line has its reserve left" in capsys.readouterr().out
     ledger = Ledger.open(Path("naruko.db"), LedgerSettings())
     assert not ledger.open_alerts()
-    assert not ledger.pending_notifications(NIGHT, 10)
+    assert not waiting(ledger, NIGHT)
     ledger.close()
 
 

@@ -132,15 +132,6 @@ class Reader:
 
     # --- outboxes -----------------------------------------------------------------------------
 
-    def pending_notifications(self, now: Millis, limit: int) -> list[Notification]:
-        """Those to be sent by `now`, the most urgent first, then the oldest."""
-        rows = self._read.execute(
-            "SELECT body FROM notification WHERE waiting = 1 AND next_at <= ? "
-            "ORDER BY severity DESC, next_at, seq LIMIT ?",
-            (now, limit),
-        )
-        return [_notification(body) for (body,) in rows]
-
     def notifications_after(self, last: int = 0) -> tuple[int, list[Notification]]:
         """Those that wait and were written after number `last`, due or not; and what to ask with next."""
         newest = int(self._read.execute("SELECT coalesce(max(seq), 0) FROM notification").fetchone()[0])

@@ -28,6 +28,7 @@ from hub.config.town import Town
 from hub.ledger import Ledger
 from hub.model import Alert, Message, Notification, Outcome
 from tests.hubs import Told
+from tests.ledgers import waiting
 from tests.town_of_devices import PROFILES
 from tests.towns import LAT, LON, person, place
 from tests.waiting import until
@@ -259,7 +260,7 @@ class Day:
         ]
 
     async def _sent(self, ledger: Ledger) -> None:
-        await until(lambda: not ledger.pending_notifications(self.clock.at, 1), "the outbox is empty")
+        await until(lambda: not waiting(ledger, self.clock.at), "the outbox is empty")
 
     async def _look(self, ledger: Ledger) -> None:
         """What `tend` does, all that waits sent, and then the sample."""
