@@ -56,6 +56,17 @@ async def test_the_all_clear_of_an_alarm_that_did_not_arrive_is_kept_back() -> N
         assert it.row("gone").error == "the alarm did not arrive"
 
 
+async def test_an_alarm_and_its_all_clear_that_wait_together_for_a_phone_that_works_both_arrive() -> None:
+    """Decided while the phone is busy with something else, or the threads are."""
+    async with night([*TOWN, "tanaka"]) as it:
+        it.tell(
+            to("tanaka", "boar", "boar"),
+            to("tanaka", "gone", "boar", severity=Severity.NOTICE, reason=Reason.CLEARED),
+        )
+        await it.rest()
+        assert it.sent() == ["boar", "gone"]
+
+
 async def test_and_is_told_where_another_channel_delivered_the_alarm() -> None:
     async with night([*TOWN, "tanaka"]) as it:
         boar = to("tanaka", "boar", "boar")

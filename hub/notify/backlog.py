@@ -39,6 +39,8 @@ class Heard:
         """Persons to whom something of it may have come, on any channel."""
         self.alarmed: dict[str, Severity] = {}
         """The highest severity of what was to be told to a person, the all clear apart."""
+        self._waits: dict[tuple[str, int], set[str]] = {}
+        """By address the alarms that are still to arrive."""
         self._missed: dict[tuple[str, int], dict[str, None]] = {}
         for row in rows:
             self.note(row)
@@ -48,6 +50,8 @@ class Heard:
         if row.reason not in ALL_CLEARS:
             severity = self.alarmed.get(row.recipient, row.severity)
             self.alarmed[row.recipient] = max(severity, row.severity)
+            waits = self._waits.setdefault((row.recipient, row.channel), set())
+            (waits.add if row.finished_at is None else waits.discard)(row.id)
         missed = self._missed.setdefault((row.recipient, row.channel), {})
         if row.status in (Status.SENT, Status.MERGED, Status.TIMEOUT):
             self.arrived.add(row.recipient)
@@ -62,13 +66,16 @@ class Heard:
         return len(self._missed.get((notification.recipient, notification.channel), ()))
 
     def needs(self, all_clear: Notification) -> bool:
-        """False for the all clear of an alarm that did not reach this person on any channel.
+        """False for the all clear of an alarm that did not reach this person on any channel, and is not about
+        to reach this address.
 
         It would only be noise. But from severity DANGER on everybody is told: a siren or a neighbour may have
         said it. And who has no alarm in the ledger is told too: it may be older than the ledger.
         """
         alarm = self.alarmed.get(all_clear.recipient)
-        return alarm is None or alarm >= Severity.DANGER or all_clear.recipient in self.arrived
+        if alarm is None or alarm >= Severity.DANGER or all_clear.recipient in self.arrived:
+            return True
+        return bool(self._waits.get((all_clear.recipient, all_clear.channel)))
 
 
 def overtaken(waiting: Iterable[Notification]) -> list[tuple[Notification, Notification]]:

@@ -192,6 +192,8 @@ class Desk:
             if notification.id in self.held:
                 continue
             self.held.add(notification.id)
+            if notification.alert_id in self.heard:
+                self.heard[notification.alert_id].note(notification)
             due_at = notification.created_at if notification.attempts else notification.next_at
             age = max(0, now - due_at) / 1000 if aged else 0.0
             due_in = due_after(notification, now)
