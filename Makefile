@@ -14,7 +14,7 @@ demo: $(VENV)/.ready
 	@$(BIN)/naruko demo $(ARGS)
 
 test: $(VENV)/.ready
-	@.ci/servers chromium:chromium
+	@.ci/servers chromium:chromium promtool:prometheus
 	@$(BIN)/python -m pytest $(ARGS)
 
 # make chaos: every fault on real processes, 100 kills and the soak among them (some 45 minutes)

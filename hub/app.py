@@ -17,6 +17,8 @@ from hub.ledger import Ledger, keep_backups, tend
 from hub.ledger.opening import DamagedError, DiskError, trouble_of
 from hub.ledger.rescue import note_damage
 from hub.links import Links
+from hub.metrics.counts import Counts
+from hub.metrics.outbox import CountedOutbox
 from hub.model import Act, Event, EventKind, Message, Mode, Outcome
 from hub.notify import Send
 from hub.pipeline import Pipeline
@@ -58,6 +60,7 @@ class Hub:
         self.tick_s = tick_s
         self.watched = watched
         self.pulse = Pulse()
+        self.counts = Counts()
         self.pipeline = resume(town, ledger, mode=mode)
         self.broker = Broker(town.hub.mqtt, town.site.id, clock, gather_s)
         self.handled = 0
@@ -71,6 +74,7 @@ class Hub:
 
     async def run(self) -> None:
         """Until cancelled. Anything unexpected ends it; started again, it goes on where the ledger says."""
+        outbox = CountedOutbox(self.ledger, self.counts)
         async with asyncio.TaskGroup() as edges:
             edges.create_task(self._acts(), name="naruko.acts")
             edges.create_task(self._ticks(), name="naruko.ticks")
@@ -80,7 +84,7 @@ class Hub:
             )
             edges.create_task(
                 notify.deliver(
-                    self.ledger,
+                    outbox,
                     self.town,
                     self.clock,
                     self._notifications,
@@ -91,9 +95,7 @@ class Hub:
                 name="naruko.notify",
             )
             edges.create_task(
-                command.deliver(
-                    self.ledger, self.broker.publish, self.town.site.id, self.clock, self._commands
-                ),
+                command.deliver(outbox, self.broker.publish, self.town.site.id, self.clock, self._commands),
                 name="naruko.command",
             )
             if self.town.hub.influx:
@@ -199,6 +201,7 @@ class Hub:
             self._commands.set()  # first: a thread that sends a mail is already in the loop's way
         if outcome.notifications:
             self._notifications.set()
+        self.counts.note(outcome)
         if self.observe:
             self.observe(outcome)
         return outcome

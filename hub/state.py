@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from devices.frame import Millis
+from hub.console.sessions import ConsoleSession
+from hub.console.users import Account
 from hub.detect.health import DeviceHealth
 from hub.detect.hub import Worry
 from hub.detect.missed import Away, Missed
@@ -75,6 +77,8 @@ ROOMS: dict[str, type[Struct]] = {
     "invitation": Invitation,
     "person": Enrolled,
     "said": Said,
+    "user": Account,
+    "session": ConsoleSession,
 }
 
 

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 
 from devices.frame import Millis
 from hub.clock import Step
+from hub.console.sessions import ConsoleSession
+from hub.console.users import Account
 from hub.detect.babbling import MINUTE, Budget
 from hub.detect.flapping import Flap
 from hub.detect.health import DeviceHealth
@@ -80,6 +82,8 @@ MOMENTS: dict[type[Struct], tuple[str, ...]] = {
     Invitation: ("until",),
     Enrolled: ("at",),
     Said: ("quiet_until", "heard_at", "left_at"),
+    Account: ("since",),
+    ConsoleSession: ("since", "seen"),
     Saved: ("at",),
     Alert: ("opened_at", "updated_at", "last_told_at", "acknowledged", "worse_at"),
     Task: ("since", "eta", "waiting_since"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from devices.frame import Millis
-from hub.acts import asked, care, people, quiet, sirens, tasks, traps
+from hub.acts import asked, care, people, quiet, sirens, tasks, traps, users
 from hub.acts.doing import Doing, Handler
 from hub.model import Act, Outcome
 from hub.pipeline import Pipeline
@@ -37,6 +37,13 @@ HANDLERS: dict[str, Handler] = {
     "prefer": people.prefer,
     "browser": people.browser,
     "leave_town": people.leave_town,
+    "user_add": users.add,
+    "user_password": users.password,
+    "user_role": users.role,
+    "user_remove": users.remove,
+    "login": users.login,
+    "logout": users.logout,
+    "login_failed": users.login_failed,
 }
 
 
@@ -47,9 +54,12 @@ def apply(pipeline: Pipeline, acts: Iterable[Act], now: Millis) -> Outcome:
     for act in acts:
         if handler := HANDLERS.get(act.kind):
             handler(doing, act)
-        if act.id:
-            doing.outcome.acts_applied.append(act.id)
-        else:
-            doing.outcome.acts.append(act)
+        kept = users.as_kept(act)
+        if not act.id:
+            doing.outcome.acts.append(kept)
+            continue
+        doing.outcome.acts_applied.append(act.id)
+        if kept is not act:
+            doing.outcome.acts_bared.append(kept)
     doing.outcome.states = pipeline.state.take_changed()
     return doing.outcome

@@ -112,6 +112,9 @@ def fill_hub(entry: Entry[Hub], secrets: Secrets, findings: Findings) -> tuple[E
     deadman = hub.deadman and hub.deadman.model_copy(
         update={"url": _filled(entry, "deadman", "url", secrets, findings)}
     )
+    web = hub.web and hub.web.model_copy(
+        update={"metrics_token": _filled(entry, "web", "metrics_token", secrets, findings)}
+    )
     templates: dict[str, SecretStr | None] = {}
     for kind, template in hub.channels.items():
         try:
@@ -124,7 +127,14 @@ def fill_hub(entry: Entry[Hub], secrets: Secrets, findings: Findings) -> tuple[E
         update={"key_file": secrets.folder / hub.web_push.key_file}
     )
     filled = hub.model_copy(
-        update={"mqtt": mqtt, "influx": influx, "deadman": deadman, "web_push": push, "channels": given}
+        update={
+            "mqtt": mqtt,
+            "influx": influx,
+            "deadman": deadman,
+            "web": web,
+            "web_push": push,
+            "channels": given,
+        }
     )
     return Entry(filled, entry.document, entry.at), templates
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from hub.config.shapes import ChannelKind, Duration, Id, Latitude, Longitude, Shape
+from hub.console.users import ConsoleRole
 
 
 class Site(Shape):
@@ -71,6 +72,19 @@ class Deadman(Shape):
     every: Duration = 60_000
 
 
+class Console(Shape):
+    """The operators' pages, for users who log in: `naruko user add`."""
+
+    identity_header: str = ""
+    """Where the town has single sign-on: the header in which its reverse proxy says who it is."""
+    groups_header: str = ""
+    """And the header with the groups of that person, with commas between."""
+    roles: dict[str, ConsoleRole] = Field(default={})
+    """Group -> role. Who is in none of them is a viewer."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies whose word counts; from everybody else those headers are ignored."""
+
+
 class Web(Shape):
     """The hub's own pages. On loopback unless said otherwise; `site.hub_url` is how phones reach them."""
 
@@ -82,6 +96,10 @@ class Web(Shape):
     photos: Path = Path("photos")
     """Where pictures of captures are kept."""
     keep_photos: Duration = 400 * 86_400_000
+    console: Console | None = None
+    metrics_token: SecretStr | None = None
+    """With it `/metrics` may be read from elsewhere, as a bearer; without, on this machine alone."""
+    metrics_token_file: Path | None = None
 
 
 class WebPush(Shape):

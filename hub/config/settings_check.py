@@ -1,7 +1,9 @@
 """Are the settings of hub.yaml and policy.yaml sound?"""
 
+import re
 from collections.abc import Iterator
 from importlib.util import find_spec
+from ipaddress import ip_network
 from itertools import pairwise
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -9,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from hub.config.channels import LOCAL_HOSTS, PLACEHOLDER, SCHEMES, faults
 from hub.config.parts import Entry, Findings
 from hub.config.policy import DeterrentPolicy, Policy, SlopePolicy, TrapPolicy, WildlifePolicy
-from hub.config.settings import Deadman, Hub, WebPush
+from hub.config.settings import Console, Deadman, Hub, WebPush
 from hub.config.validate import reveal, suggestion
 
 MINUTE = 60_000
@@ -21,8 +23,12 @@ NOT_NEGATIVE = (
     ("wildlife", "join_within_m"), ("river", "hysteresis_m"), ("river", "hysteresis_of_gap"),
     ("slope", "rain_mm_h"), ("slope", "rain_total_mm"), ("deterrent", "range_m"), ("deterrent", "dwelling_m"),
 )  # fmt: skip
+HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+WIDEST = {4: 8, 6: 16}
+"""Bits that a network of proxies must have at least, by version of IP."""
 LONGEST_ON = 30_000
 """Light over a paddy delays the rice: 30 s an event in all is the proposed limit (domain notes 3.5)."""
+SHORTEST_TOKEN = 20
 SHORTEST_PING, LONGEST_PING = 10_000, 60 * MINUTE
 RULE_OF_DWELLINGS_M = 200.0
 """No 爆音器 within 200 m of a dwelling: Shiojiri, Nagano, Fujimi, Katsuura (domain notes 3.5)."""
@@ -54,6 +60,8 @@ def check_hub(entry: Entry[Hub], findings: Findings) -> None:
             findings.warn(entry, ("influx", "username"), "is missing: with version 1 the token is a password")
     if hub.deadman:
         _check_deadman(entry, hub.deadman, findings)
+    _check_metrics(entry, findings)
+    _check_console(entry, hub.web.console if hub.web else None, findings)
     if hub.web_push:
         _check_web_push(entry, hub.web_push, findings)
     for kind, template in hub.channels.items():
@@ -116,6 +124,13 @@ def _check_mqtt(entry: Entry[Hub], findings: Findings) -> None:
             findings.warn(entry, ("mqtt", "topics", index), "takes every message of the broker, commands too")
 
 
+def _check_metrics(entry: Entry[Hub], findings: Findings) -> None:
+    web = entry.value.web
+    if web and web.metrics_token and len(reveal(web.metrics_token)) < SHORTEST_TOKEN:
+        message = f"has fewer than {SHORTEST_TOKEN} characters: make one with `openssl rand -hex 32`"
+        findings.error(entry, ("web", "metrics_token"), message)
+
+
 def _check_deadman(entry: Entry[Hub], deadman: Deadman, findings: Findings) -> None:
     url = reveal(deadman.url)
     if deadman.url is None and deadman.url_file is None:
@@ -126,6 +141,32 @@ def _check_deadman(entry: Entry[Hub], deadman: Deadman, findings: Findings) -> N
         findings.warn(entry, ("deadman", "url"), "is http: the secret in it crosses the network in the open")
     if not SHORTEST_PING <= deadman.every <= LONGEST_PING:
         findings.error(entry, ("deadman", "every"), "must lie between 10s and 1h")
+
+
+def _check_console(entry: Entry[Hub], console: Console | None, findings: Findings) -> None:
+    here = ("web", "console")
+    if console is None:
+        return
+    for key, header in (
+        ("identity_header", console.identity_header),
+        ("groups_header", console.groups_header),
+    ):
+        if header and not HEADER.fullmatch(header):
+            findings.error(entry, (*here, key), "is no name of a header")
+    for index, text in enumerate(console.trusted_proxies):
+        try:
+            network = ip_network(text)
+        except ValueError:
+            message = "is no address or network, like 127.0.0.1 or 10.1.2.0/24"
+            findings.error(entry, (*here, "trusted_proxies", index), message)
+            continue
+        if network.prefixlen < WIDEST[network.version]:
+            message = "trusts whole continents: anybody there could say to be an admin"
+            findings.error(entry, (*here, "trusted_proxies", index), message)
+    if console.identity_header and not console.trusted_proxies:
+        findings.error(entry, (*here, "trusted_proxies"), "is missing: nobody's identity_header would count")
+    if console.groups_header and not (console.identity_header and console.roles):
+        findings.warn(entry, (*here, "groups_header"), "is not used without identity_header and roles")
 
 
 def _check_web_push(entry: Entry[Hub], push: WebPush, findings: Findings) -> None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from devices.frame import Millis
 from hub.clock import EARLIEST_SANE
+from hub.ledger.gauges import Gauges, read_gauges
 from hub.ledger.rows import AlertChange, Names
 from hub.ledger.window import WINDOW
 from hub.model import (
@@ -266,6 +267,11 @@ class Reader:
                 "SELECT seq, body FROM alert_change WHERE seq > ? ORDER BY seq LIMIT ?", (cursor, limit)
             ).fetchall()
         return (rows[-1][0] if rows else cursor), [_change(body) for _, body in rows]
+
+    def gauges(self) -> Gauges:
+        """What a monitoring system is told. May run in a thread."""
+        with self._bulk_lock:
+            return read_gauges(self._bulk)
 
     # --- pages and command line ---------------------------------------------------------------
 

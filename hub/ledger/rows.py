@@ -111,14 +111,20 @@ def write(connection: sqlite3.Connection, names: Names, outcome: Outcome) -> Non
         count(connection, Verdict.SHED, at, number)
     for command, result, at in outcome.commands_done:
         _command_done(connection, command, result, at)
-    if outcome.acts:
-        _many(connection, ACT, "", 8, _act_values(outcome.acts))
-    if outcome.acts_applied:
-        connection.executemany(
-            "UPDATE act SET applied = 1 WHERE id = ?", [(number,) for number in outcome.acts_applied]
-        )
+    if outcome.acts or outcome.acts_applied:
+        _acts(connection, outcome)
     for gone in outcome.erased:
         erase(connection, gone)
+
+
+def _acts(connection: sqlite3.Connection, outcome: Outcome) -> None:
+    """Those done on a page, and what became of those that waited in the ledger."""
+    if outcome.acts:
+        _many(connection, ACT, "", 8, _act_values(outcome.acts))
+    applied = [(number,) for number in outcome.acts_applied]
+    connection.executemany("UPDATE act SET applied = 1 WHERE id = ?", applied)
+    for act in outcome.acts_bared:
+        connection.execute("UPDATE act SET form = ? WHERE id = ?", (encode(act.form).decode(), act.id))
 
 
 def count(connection: sqlite3.Connection, name: str, at: Millis, by: int) -> None:

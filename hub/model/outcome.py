@@ -58,6 +58,8 @@ class Outcome(Struct):
     """Done on a page of this hub: written down together with what came of them."""
     acts_applied: list[int] = []
     """Ids of acts that were written down before."""
+    acts_bared: list[Act] = []
+    """Of those the ones whose form held a secret, as they are to be kept."""
     erased: list[Erased] = []
     """Last, so that it holds for all the rest of this outcome too."""
     shed: dict[Millis, int] = {}

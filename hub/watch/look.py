@@ -86,7 +86,7 @@ class Watch:
             cpu_c=machine.cpu_c,
             channels=vitals.channels(services, waiting, sent, now),
             backlog=max(vitals.backlog(services, waiting, sent, now) if is_sane(now) else 0, _ms(handling)),
-            ledger=_size(self.ledger),
+            ledger=ledger_size(self.ledger),
             ledger_limit=self.ledger.settings.limit_mb * MB if self.ledger.path else 0,
             influx_behind=behind,
             deadman_failing=pulse.deadman_failing,
@@ -150,7 +150,7 @@ def _ms(seconds: float) -> Millis:
     return round(seconds * 1000)
 
 
-def _size(ledger: Ledger) -> int:
+def ledger_size(ledger: Ledger) -> int:
     """Bytes of the file and of the write-ahead log beside it."""
     try:
         return ledger.path.stat().st_size + ledger.wal_bytes() if ledger.path else 0

@@ -24,5 +24,6 @@ def _read(path: Path) -> Asset:
     return Asset(f"/static/{path.name}?{sha256(body).hexdigest()[:8]}", TYPES[path.suffix], body)
 
 
-FILES = {path.name: _read(path) for path in sorted((Path(__file__).parent / "static").glob("*.*"))}
+ROOMS = (Path(__file__).parent, Path(__file__).parents[1] / "console")
+FILES = {path.name: _read(path) for room in ROOMS for path in sorted((room / "static").glob("*.*"))}
 URLS = {name: asset.url for name, asset in FILES.items()}

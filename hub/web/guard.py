@@ -46,7 +46,9 @@ UPLOAD_BYTES = 32_000_000
 """A picture and its form. More than is kept, so that who sends too much is told so on the form."""
 SILENCE_S = 20.0
 """Without a byte of a form that has begun."""
-NAMED = frozenset({*Purpose, "static", "healthz", "worker.js"})
+NAMED = frozenset(
+    {*Purpose, "static", "healthz", "readyz", "metrics", "worker.js", "login", "logout", "console", "api"}
+)
 """What the log says of a path; the rest may be a token."""
 REMEMBERED = 2_000
 """Addresses of whom the haste is known; the one not heard of for longest is forgotten first."""

@@ -60,7 +60,7 @@ class Pages:
         """Held from the look at an alert to the act on it, so that two people do not both come first."""
         self.mistakes = Haste(MISTAKES_A_MINUTE)
         self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
+            loader=FileSystemLoader([HERE / "templates", HERE.parent / "console" / "templates"]),
             autoescape=select_autoescape(),
             undefined=StrictUndefined,
             trim_blocks=True,

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from hub.metrics import web as metrics
 from hub.web import alert, heard, join, mine, office, patrol
 from hub.web.files import FILES
 from hub.web.pages import Refused
@@ -31,6 +32,7 @@ async def worker(_request: Request) -> Response:
 
 ROUTES: tuple[BaseRoute, ...] = (
     Route("/healthz", health),
+    *metrics.ROUTES,
     Route("/static/{name}", static),
     Route("/worker.js", worker),
     *alert.ROUTES,

@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import logging
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hub.clock import is_sane
@@ -39,15 +41,37 @@ FORGET_S = 21_600.0
 
 def application(pages: Pages) -> ASGIApp:
     """All pages of a hub. The guard stands around everything, also around what goes wrong within."""
+    routes, console = [*ROUTES], None
+    if pages.settings.console:
+        from hub.console import access  # noqa: PLC0415 (only where there is one)
+        from hub.console import routes as rooms  # noqa: PLC0415
+
+        console = access.Console(pages, pages.settings.console)
+        routes += rooms.ROUTES
     app = Starlette(
-        routes=ROUTES,
+        routes=routes,
         exception_handlers=dict.fromkeys(
             (Refused, HTTPException, TooLargeError, ClientDisconnect, Exception), refuse
         ),
     )
-    app.state.pages = pages
+    app.state.pages, app.state.console = pages, console
     app.router.redirect_slashes = False  # it would believe the Host header, and leave HTTPS
     return Guard(app, Haste(POSTS_A_MINUTE))
+
+
+class Peer:
+    """ASGI: notes from where a request comes straight, before a proxy's word for whom it speaks counts.
+
+    `proxies`, and those of FORWARDED_ALLOW_IPS, are believed.
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Iterable[str]) -> None:
+        usual = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1").split(",")
+        self.app = ProxyHeadersMiddleware(app, [*usual, *proxies])  # type: ignore[arg-type]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["naruko.peer"] = (scope.get("client") or ("",))[0]
+        await self.app(scope, receive, send)  # type: ignore[arg-type]
 
 
 class Connection(H11Protocol):
@@ -82,7 +106,8 @@ async def serve(hub: "Hub", settings: Web) -> None:
     """Until cancelled, and then within a second. A port that is taken is said, and tried again."""
     pages = Pages(hub, settings)
     config = uvicorn.Config(
-        application(pages),
+        Peer(application(pages), settings.console.trusted_proxies if settings.console else ()),
+        proxy_headers=False,
         lifespan="off",
         access_log=False,
         log_config=None,

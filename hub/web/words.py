@@ -1,4 +1,5 @@
-"""The words of the pages, from `hub/wording/pages.yaml`: Japanese, English and easy Japanese.
+"""The words of the pages, from `hub/wording/pages.yaml`: Japanese, English and easy Japanese; those of the
+console, from `console.yaml` beside it, without the last.
 
 `group.key: [Japanese, English]`, with easy Japanese as a third where it differs. `[漢字|かんじ]` is
 read aloud in small signs above.
@@ -20,13 +21,15 @@ FURIGANA = re.compile(r"\[([^\[\]|]+)\|([^\[\]|]+)\]")
 
 PHONE = re.compile(r"\+?[0-9][0-9()\- ]{6,}[0-9]|\b1(?:10|19)\b")
 
-_FILE = Path(__file__).parents[1] / "wording" / "pages.yaml"
+_FILES = [Path(__file__).parents[1] / "wording" / name for name in ("pages.yaml", "console.yaml")]
 
 
 @cache
 def _texts() -> dict[str, dict[str, list[str]]]:
-    with _FILE.open(encoding="utf-8") as file:
-        return dict(yaml.safe_load(file))
+    texts: dict[str, dict[str, list[str]]] = {}
+    for file in _FILES:
+        texts |= yaml.safe_load(file.read_text(encoding="utf-8"))
+    return texts
 
 
 def known(key: str) -> bool:

@@ -1,0 +1,1 @@
+"""What the hub tells a monitoring system of itself: `/readyz`, and `/metrics` for Prometheus."""
