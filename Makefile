@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test chaos fuzz check bench requirements schema clean
+.PHONY: help demo test chaos fuzz check bench requirements schema dashboards clean
 
 help:
 	@grep -E '^# make' Makefile | tr -s ' ' | sed 's/^# //'
@@ -32,6 +32,7 @@ check: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/naruko check -c config
 	$(BIN)/python -m hub.config.schema --check
+	$(BIN)/python -m hub.dashboards --check
 
 bench: $(VENV)/.ready
 	@.ci/servers node:nodejs npm:npm
@@ -45,6 +46,9 @@ requirements: $(VENV)/.ready
 
 schema: $(VENV)/.ready
 	$(BIN)/python -m hub.config.schema
+
+dashboards: $(VENV)/.ready
+	$(BIN)/python -m hub.dashboards
 
 $(VENV)/.ready: requirements-dev.txt pyproject.toml
 	@echo "setting up $(VENV) (once)"
