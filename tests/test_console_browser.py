@@ -26,7 +26,7 @@ HOME = {"ja": "としてログイン", "en": "logged in as"}
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of a running hub, in a loop of its own thread. All log in from one address, more often than people do."""
+    """Of a running hub, in a loop of its own thread. All tests log in from one address."""
     loop, place, there = asyncio.new_event_loop(), [""], threading.Event()
     over = asyncio.Event()
 
