@@ -24,6 +24,7 @@ POLICY = {
     "storm": NO_STORMS,
     "hub": {"digest": False, "test_day": 0},
     "deterrent": {"max_on": "10m", "warn_on": "10m"},
+    "repeat": {"most": 0},
 }
 """Each thing is told for itself, nothing at an hour of the day, and no order is too late on a slow machine:
 what is told and ordered follows from the story alone."""
