@@ -109,8 +109,8 @@ def _percent(book: Book) -> Panel:
         book.say(("電池の残量", "Battery charge")),
         book.say(
             (
-                "残量を自分で言う機種だけ（%）。何日もつかはハブの画面にあります。",
-                "Of models that tell it themselves. The days left are on the hub's own page.",
+                "残量を自分で言う機種だけ（%）。",
+                "Of models that tell it themselves, per cent.",
             )
         ),
         [_each('min("battery_pct")')],
