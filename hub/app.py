@@ -17,6 +17,7 @@ from hub.ledger import Ledger, keep_backups, tend
 from hub.ledger.opening import DamagedError, DiskError, trouble_of
 from hub.ledger.rescue import note_damage
 from hub.links import Links
+from hub.logs.journal import Journal
 from hub.metrics.counts import Counts
 from hub.metrics.outbox import CountedOutbox
 from hub.model import Act, Event, EventKind, Message, Mode, Outcome
@@ -35,7 +36,7 @@ ACTS_S = 0.5
 
 
 class Hub:
-    """One site's hub. `observe` is shown every outcome after its commit: the demo tells its story from it.
+    """One site's hub. `observe` is the first of its observers: the demo tells its story from it.
 
     `watched`: it looks at itself, tells its operators, and gives signs of life to systemd and outside.
     """
@@ -55,13 +56,17 @@ class Hub:
     ) -> None:
         self.ledger = ledger
         self.clock = clock
-        self.observe = observe
+        self.observers = [observe] if observe else []
+        """Each is shown every outcome after its commit."""
+        self.settled: list[Callable[[], None]] = []
+        """Each is called after every attempt to tell somebody."""
         self.send = send
         self.tick_s = tick_s
         self.watched = watched
         self.pulse = Pulse()
         self.counts = Counts()
         self.pipeline = resume(town, ledger, mode=mode)
+        self.journal = Journal.of(self.pipeline.state)
         self.broker = Broker(town.hub.mqtt, town.site.id, clock, gather_s)
         self.handled = 0
         self.web_port: int | None = None
@@ -74,7 +79,7 @@ class Hub:
 
     async def run(self) -> None:
         """Until cancelled. Anything unexpected ends it; started again, it goes on where the ledger says."""
-        outbox = CountedOutbox(self.ledger, self.counts)
+        outbox = CountedOutbox(self.ledger, self.counts, self.settled, self.journal)
         async with asyncio.TaskGroup() as edges:
             edges.create_task(self._acts(), name="naruko.acts")
             edges.create_task(self._ticks(), name="naruko.ticks")
@@ -149,6 +154,7 @@ class Hub:
             return outcome
 
         await self._commit(decide)
+        self.journal.tick()
         self.pulse.tick()
         for event in events:
             if event.kind is EventKind.MESSAGES_MISSED:
@@ -202,8 +208,9 @@ class Hub:
         if outcome.notifications:
             self._notifications.set()
         self.counts.note(outcome)
-        if self.observe:
-            self.observe(outcome)
+        self.journal.outcome(outcome)
+        for observe in self.observers:
+            observe(outcome)
         return outcome
 
     # --- edges --------------------------------------------------------------------------------

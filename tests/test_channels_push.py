@@ -17,7 +17,7 @@ from firmware_sim.phones import Behaviour, Phones
 from hub.clock import SetClock
 from hub.config.settings import WebPush
 from hub.config.shapes import Channel, Person
-from hub.doctor import reach
+from hub.doctor import endpoints, network, reach
 from hub.doctor.finding import Level
 from hub.model import Severity, Status
 from hub.notify.sender import AppriseSender
@@ -185,10 +185,11 @@ def test_without_a_key_or_the_package_it_is_said_what_is_missing(
 
 
 def test_the_doctor_looks_whether_the_push_service_is_there(phones: Phones) -> None:
-    found = list(reach.channels(town(people=[by_browser(phones)])))
+    there = endpoints.of_channels(town(people=[by_browser(phones)]))
+    found = reach.channels(there, network.probes(there.endpoints))
     assert [(one.what, one.level) for one in found] == [("push", Level.OK)]
     phones.stop()
-    found = list(reach.channels(town(people=[by_browser(phones)])))
+    found = reach.channels(there, network.probes(there.endpoints))
     assert [(one.what, one.level) for one in found] == [("push", Level.BAD)]
 
 

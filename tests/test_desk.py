@@ -260,8 +260,8 @@ async def test_the_loss_of_an_address_is_logged_once_and_its_return_once(
             wake.set()
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        "tanaka, channel 0 (mail): not delivered, will be tried again: Connection refused",
-        "tanaka, channel 0 (mail): delivers again",
+        "mail of notification for-tanaka: not delivered, will be tried again: Connection refused",
+        "mail of notification for-tanaka: delivers again",
     ]
 
 

@@ -1,7 +1,6 @@
 """`naruko doctor` and `naruko backup`: what they find, what they advise, and how they end."""
 
 import re
-import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,33 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from hub.cli import main
 from hub.clock import SetClock, SystemClock
 from hub.config.settings import LedgerSettings
-from hub.doctor import examine, ledger, lines, machine, reach
+from hub.config.shapes import Channel
+from hub.doctor import clock, endpoints, ledger, lines, machine
 from hub.doctor.finding import Finding, Level
 from hub.ledger import Ledger, backup, ballast, rescue
 from hub.model import Outcome
 from hub.watch.vitals import Machine
 from tests import servers
-from tests.ledgers import DAY, event, everything
+from tests.doctors import HUB, Listening, found, guarded, well, worst, written
+from tests.ledgers import DAY, event
 from tests.test_backup import spoil
-from tests.town_folders import mail, ntfy, person, trap, unit, write_town
 
 OK, CONFIG, IO, LEDGER = 0, 3, 4, 5
-
-
-class Listening:
-    """Stands in for the phones: two servers that let themselves be reached, and say nothing."""
-
-    def __init__(self) -> None:
-        self.servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-        self.mail_port, self.http_port = (server.getsockname()[1] for server in self.servers)
-
-    def close(self) -> None:
-        for server in self.servers:
-            server.close()
 
 
 @pytest.fixture
@@ -44,31 +33,23 @@ def phones() -> Iterator[Listening]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def guarded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    with guarded(tmp_path_factory.mktemp("broker")) as server:
+        yield server
+
+
 @pytest.fixture
-def town(tmp_path: Path, broker: servers.Server, phones: Any) -> Path:
+def town(tmp_path: Path, guarded_broker: servers.Server, phones: Any) -> Path:
     """A town whose broker and phones are there, and whose hub has never run."""
-    return written(tmp_path / "town", broker.port, phones)
-
-
-def written(folder: Path, port: int, phones: Any, **more: Any) -> Path:
-    return write_town(
-        folder,
-        port,
-        site="doctor",
-        policy={"hub": {}},
-        devices=[unit("cam-1", "naruko-animal"), trap("trap-1", 1)],
-        people=[
-            person("yamane", "hunter", channels=[mail(phones, "yamane"), ntfy(phones, "yamane")]),
-            person("bosai", "operator", "official", channels=[mail(phones, "bosai")]),
-        ],
-        **more,
-    )
+    return written(tmp_path / "town", guarded_broker.port, phones, mqtt=HUB)
 
 
 @pytest.fixture(autouse=True)
 def _a_well_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the machine of the test is like is not the question."""
-    monkeypatch.setattr(machine, "is_synchronised", lambda: True)
+    monkeypatch.setattr(clock, "is_synchronised", lambda: True)
+    monkeypatch.setattr(clock, "battery_clock", lambda *_: iter(()))
     monkeypatch.setattr(machine, "read_machine", lambda _: WELL)
     monkeypatch.setattr(machine, "service", lambda: iter(()))
 
@@ -76,27 +57,6 @@ def _a_well_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 WELL = Machine(
     disk_free=9 * 10**9, disk_total=10**10, memory_available=10**9, memory_total=2 * 10**9, cpu_c=50.0
 )
-
-
-def well(folder: Path) -> Path:
-    """As a hub leaves it that has run for a night. Returns the ledger's path."""
-    path = folder / "naruko.db"
-    with closing(Ledger.open(path, LedgerSettings(path=path))) as opened:
-        opened.insert(everything())
-        opened.commit()
-        opened.hold_ballast()
-    backup.make(path)
-    return path
-
-
-def found(folder: Path, what: str, clock: Any = None, *, thorough: bool = False) -> list[Finding]:
-    looks = examine(folder, {}, clock or SystemClock(), thorough=thorough)
-    return [finding for finding in looks if finding.what == what]
-
-
-def worst(findings: list[Finding]) -> Finding:
-    assert findings
-    return max(findings, key=lambda finding: finding.level)
 
 
 # --- well -------------------------------------------------------------------------------------------
@@ -229,7 +189,7 @@ def test_a_clock_that_was_never_set_is_bad_and_one_that_nobody_keeps_is_told(
     town: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert worst(found(town, "clock", SetClock(0))).level is Level.BAD
-    monkeypatch.setattr(machine, "is_synchronised", lambda: False)
+    monkeypatch.setattr(clock, "is_synchronised", lambda: False)
     assert worst(found(town, "clock")).level is Level.WARN
 
 
@@ -268,19 +228,6 @@ def test_a_broker_that_refuses_the_login_is_told(tmp_path: Path, phones: Any) ->
     assert "mqtt.username" in finding.do
 
 
-def test_an_influxdb_that_answers_is_well_and_one_that_is_away_is_told(
-    tmp_path: Path, broker: servers.Server, phones: Any, influx_server: servers.Server
-) -> None:
-    there = {"url": influx_server.url, "version": 1, "bucket": "doctor"}
-    assert (
-        worst(found(written(tmp_path / "a", broker.port, phones, influx=there), "influx")).level is Level.OK
-    )
-    away = there | {"url": f"http://127.0.0.1:{servers.free_port()}"}
-    finding = worst(found(written(tmp_path / "b", broker.port, phones, influx=away), "influx"))
-    assert finding.level is Level.BAD
-    assert "alerts go on" in finding.do
-
-
 def test_a_mail_server_that_is_away_is_told_once_for_all_its_people(
     tmp_path: Path, broker: servers.Server, phones: Any
 ) -> None:
@@ -292,21 +239,22 @@ def test_a_mail_server_that_is_away_is_told_once_for_all_its_people(
 
 
 @pytest.mark.parametrize(
-    ("kind", "url", "service"),
+    ("kind", "url", "server"),
     [
-        ("mail", "mailtos://user:pw@mail.town.test?to=a@b.test", ("mail", "mail.town.test", 587)),
-        ("ntfy", "ntfys://ntfy.town.test/topic", ("ntfy", "ntfy.town.test", 443)),
-        ("ntfy", "ntfy://10.0.0.5:8080/topic", ("ntfy", "10.0.0.5", 8080)),
-        ("line", "line://token/user", ("line", "api.line.me", 443)),
-        ("other", "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js", ("other", "discord.com", 443)),
-        ("sms", "smseagles://token@sms.town.test/0901234567", ("sms", "sms.town.test", 443)),
+        ("mail", "mailtos://user:pw@mail.town.test?to=a@b.test", ("mail.town.test", 587, "starttls")),
+        ("mail", "mailtos://user:pw@mail.town.test:465?to=a@b.test&mode=ssl", ("mail.town.test", 465, "tls")),
+        ("ntfy", "ntfys://ntfy.town.test/topic", ("ntfy.town.test", 443, "tls")),
+        ("ntfy", "ntfy://10.0.0.5:8080/topic", ("10.0.0.5", 8080, "")),
+        ("line", "line://token/user", ("api.line.me", 443, "tls")),
+        ("other", "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js", ("discord.com", 443, "tls")),
+        ("sms", "smseagles://token@sms.town.test/0901234567", ("sms.town.test", 443, "tls")),
     ],
 )
 def test_the_server_that_a_channel_needs_is_known_from_its_url(
-    kind: Any, url: str, service: tuple[Any, ...]
+    kind: Any, url: str, server: tuple[Any, ...]
 ) -> None:
-    channel = reach.Channel(kind=kind, url=url)
-    assert reach._service(channel) == service
+    made = endpoints.of_channel(Channel(kind=kind, url=SecretStr(url)))
+    assert (made.kind, made.host, made.port, made.secure) == (kind, *server)
 
 
 # --- how it is told ---------------------------------------------------------------------------------

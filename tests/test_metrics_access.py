@@ -81,7 +81,7 @@ def test_the_token_comes_from_a_file_and_a_short_one_is_refused(tmp_path: Path) 
 async def test_no_person_no_address_no_token_and_no_trap_is_in_the_numbers_or_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, "naruko")
     made = village(tmp_path, metrics_token=SecretStr(TOKEN))
     async with paged(tmp_path, made) as p:
         await p.says("trap-1", SPRUNG)

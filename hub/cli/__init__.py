@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hub import __version__
-from hub.cli import acts, grafana, link, look, people, quiet, run, traps, users
+from hub.cli import acts, grafana, link, look, people, quiet, run, status, traps, users
 from hub.cli.common import CONFIG, IO, LEDGER, OK
 from hub.config.load import ConfigError
 from hub.ledger import LedgerError
 
-COMMANDS = (run, look, acts, link, people, traps, quiet, users, grafana)
+COMMANDS = (run, status, look, acts, link, people, traps, quiet, users, grafana)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

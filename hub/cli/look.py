@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 from datetime import datetime, tzinfo
 
@@ -39,6 +40,8 @@ def add(command: Adder) -> None:
         "doctor", doctor, "what is wrong, and what to do; exit 4 where something is, 5 the ledger"
     )
     doctor_.add_argument("--thorough", action="store_true", help="read every page of a large ledger too")
+    doctor_.add_argument("--lang", choices=("ja", "en"), help="default: the terminal's")
+    doctor_.add_argument("--json", action="store_true", help="for a program: every finding in both languages")
     backup_ = command("backup", backup, "the ledger's backups: make one, list them, begin from the newest")
     backup_.add_argument("what", choices=("now", "list", "restore"), nargs="?", default="list")
 
@@ -138,14 +141,16 @@ def _payload(text: str) -> bytes:
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    from hub.doctor import Level, examine, lines, summary  # noqa: PLC0415
+    from hub.doctor import Level, as_json, examine, language, lines, summary  # noqa: PLC0415
 
+    clock, lang = SystemClock(), arguments.lang or language(os.environ)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     findings = []
-    looks = examine(folder_of(arguments), os.environ, SystemClock(), thorough=arguments.thorough)
-    for finding in looks:
-        print("\n".join(lines(finding)), flush=True)
+    for finding in examine(folder_of(arguments), os.environ, clock, thorough=arguments.thorough):
+        if not arguments.json:
+            print("\n".join(lines(finding, lang, width)), flush=True)
         findings.append(finding)
-    print(summary(findings))
+    print(as_json(findings, clock.now()) if arguments.json else summary(findings, lang))
     wrong = {finding.what for finding in findings if finding.level is Level.BAD}
     if not wrong:
         return OK

@@ -11,6 +11,9 @@ from typing import Any
 
 from hub.cli.common import IO, OK, Adder, town_of, unknown, write_report
 
+WARNED = 8
+"""So many places of warnings are named in the log."""
+
 
 def add(command: Adder) -> None:
     """The commands of this file."""
@@ -53,12 +56,16 @@ def _seconds(text: str) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     from hub.app import serve  # noqa: PLC0415
+    from hub.logs.lines import written  # noqa: PLC0415
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
     town = town_of(arguments)
-    for warning in town.warnings:
-        logging.getLogger("naruko.config").warning("%s", warning)
-    until_stopped(serve(town))
+    with written(town.hub.log):
+        if town.warnings:  # they may name people
+            lines = ", ".join(":".join(warning.split(":")[:2]) for warning in town.warnings[:WARNED])
+            said = "the town's files: %d warnings (%s%s); naruko check says them"
+            more = ", ..." if len(town.warnings) > WARNED else ""
+            logging.getLogger("naruko.config").warning(said, len(town.warnings), lines, more)
+        until_stopped(serve(town))
     return OK
 
 

@@ -109,6 +109,9 @@ def fill_hub(entry: Entry[Hub], secrets: Secrets, findings: Findings) -> tuple[E
     influx = hub.influx and hub.influx.model_copy(
         update={"token": _filled(entry, "influx", "token", secrets, findings)}
     )
+    grafana = hub.grafana and hub.grafana.model_copy(
+        update={"token": _filled(entry, "grafana", "token", secrets, findings)}
+    )
     deadman = hub.deadman and hub.deadman.model_copy(
         update={"url": _filled(entry, "deadman", "url", secrets, findings)}
     )
@@ -130,6 +133,7 @@ def fill_hub(entry: Entry[Hub], secrets: Secrets, findings: Findings) -> tuple[E
         update={
             "mqtt": mqtt,
             "influx": influx,
+            "grafana": grafana,
             "deadman": deadman,
             "web": web,
             "web_push": push,

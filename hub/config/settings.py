@@ -63,6 +63,15 @@ class Influx(Shape):
     token_file: Path | None = None
 
 
+class Grafana(Shape):
+    """Where Grafana is, for `naruko doctor` alone: the hub itself never asks it."""
+
+    url: str
+    token: SecretStr | None = None
+    """Of a service account that may see data sources."""
+    token_file: Path | None = None
+
+
 class Deadman(Shape):
     """Who outside notices when this hub falls silent: a healthchecks server, or any other web server."""
 
@@ -118,6 +127,14 @@ class WebPush(Shape):
     """Hosts, and all beneath them, to which the hub sends for a browser that subscribes on a page."""
 
 
+class LogSettings(Shape):
+    """What the hub writes to standard error while it runs."""
+
+    format: Literal["text", "json"] = "text"
+    """json: one object a line."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class Hub(Shape):
     """hub.yaml"""
 
@@ -125,8 +142,10 @@ class Hub(Shape):
     mqtt: Mqtt = Mqtt()
     ledger: LedgerSettings = LedgerSettings()
     influx: Influx | None = None
+    grafana: Grafana | None = None
     deadman: Deadman | None = None
     web: Web | None = None
     web_push: WebPush | None = None
+    log: LogSettings = LogSettings()
     channels: dict[ChannelKind, SecretStr] = Field(default={})
     """Apprise URL of a kind of channel with `{address}` in it, for people who have but an address."""

@@ -53,11 +53,11 @@ def check_hub(entry: Entry[Hub], findings: Findings) -> None:
         findings.warn(entry, ("site", "hub_url"), message)
     if hub.site.hub_url and not hub.web:
         findings.warn(entry, ("site", "hub_url"), "leads nowhere: there are no pages (web)")
-    if hub.influx:
-        if not _is_web(hub.influx.url):
-            findings.error(entry, ("influx", "url"), "must begin with http:// or https:// and name a host")
-        if hub.influx.version == 1 and hub.influx.username is None and hub.influx.token:
-            findings.warn(entry, ("influx", "username"), "is missing: with version 1 the token is a password")
+    for room, store in (("influx", hub.influx), ("grafana", hub.grafana)):
+        if store and not _is_web(store.url):
+            findings.error(entry, (room, "url"), "must begin with http:// or https:// and name a host")
+    if hub.influx and hub.influx.version == 1 and hub.influx.username is None and hub.influx.token:
+        findings.warn(entry, ("influx", "username"), "is missing: with version 1 the token is a password")
     if hub.deadman:
         _check_deadman(entry, hub.deadman, findings)
     _check_metrics(entry, findings)

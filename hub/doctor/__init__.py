@@ -1,59 +1,87 @@
-"""`naruko doctor`: what is wrong with this hub, and what to do. Sends and changes nothing."""
+"""`naruko doctor`: what is wrong with this hub, and what to do.
+
+Tells nobody anything, and changes nothing of the hub's. To find out what may be written it writes: to the
+broker an order to a device that does not exist, not retained; to InfluxDB one point, which it deletes.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hub.clock import Clock
 from hub.config.load import ConfigError, load
-from hub.doctor import ledger, machine, reach
+from hub.config.town import Town
+from hub.doctor import (
+    broker,
+    certificates,
+    clock,
+    endpoints,
+    grafana,
+    influx,
+    ledger,
+    machine,
+    names,
+    network,
+    pages,
+    reach,
+)
+from hub.doctor.at_once import Look, all_at_once
 from hub.doctor.finding import Finding, Level, bad, ok, warn
+from hub.doctor.telling import as_json, language, lines, summary
 from hub.telling import roster
 
-__all__ = ["Finding", "Level", "examine", "lines", "summary"]
-
-INDENT = 18
+__all__ = ["Finding", "Level", "as_json", "examine", "language", "lines", "summary"]
 
 
-def examine(folder: Path, environ: Mapping[str, str], clock: Clock, *, thorough: bool) -> Iterator[Finding]:
-    """One finding after the other, as they are made. Some take seconds: a server that does not answer.
+def examine(folder: Path, environ: Mapping[str, str], time: Clock, *, thorough: bool) -> Iterator[Finding]:
+    """One finding after the other, always in the same order; all is looked at at the same time, in 15 s.
 
-    `thorough` reads every page of a ledger of any size.
+    `thorough` reads every page of a ledger of any size, however long that takes.
     """
     try:
         town = load(folder, environ)
     except ConfigError as error:
-        more = f", and {len(error.problems) - 1} more" if len(error.problems) > 1 else ""
-        yield bad("config", f"{error.problems[0]}{more}", "naruko check says all of it")
-        yield from machine.clock(clock)
+        problem, more = error.problems[0], len(error.problems) - 1
+        yield (
+            bad("config.wrong", problem=problem, more=more)
+            if more
+            else bad("config.one_wrong", problem=problem)
+        )
+        yield from clock.clock(time)
         return
+    site = town.site
     yield ok(
-        "config",
-        f"{town.site.name_en} ({town.site.id}): {len(town.devices)} devices, {len(town.people)} people",
+        "config.loads",
+        name=(site.name, site.name_en),
+        id=site.id,
+        devices=len(town.devices),
+        people=len(town.people),
     )
     if town.warnings:
-        yield warn("config", f"warnings: {len(town.warnings)}", "naruko check lists them")
-    if said := roster.ends(town, clock.now()):
-        yield warn("roster", said, "write the next weeks into roster.csv")
-    yield from ledger.file(town, clock, thorough=thorough)
-    yield from ledger.backups(town, clock)
-    yield from machine.clock(clock)
-    yield from machine.measures(town)
-    yield from machine.service()
-    yield from reach.broker(town)
-    yield from reach.influx(town)
-    yield from reach.channels(town)
+        yield warn("config.warnings", number=len(town.warnings))
+    if said := roster.ends(town, time.now()):
+        yield warn("roster.ends", said=said)
+    yield from all_at_once(
+        [
+            Look("ledger", lambda: ledger.file(town, time, thorough=thorough), within_s=None),
+            Look("backup", lambda: ledger.backups(town, time), within_s=None),
+            Look("clock", lambda: clock.clock(time)),
+            Look("disk", lambda: machine.measures(town)),
+            Look("service", machine.service),
+            Look("broker", lambda: broker.broker(town)),
+            Look("influx", lambda: influx.influx(town, time)),
+            Look("grafana", lambda: grafana.grafana(town)),
+            Look("pages", lambda: pages.pages(town)),
+            Look("channels", lambda: _network(town, time)),
+        ]
+    )
 
 
-def lines(finding: Finding) -> Iterator[str]:
-    """The finding, and below it what to do about it."""
-    yield f"{finding.level.name.lower():<6}{finding.what:<{INDENT - 6}}{finding.said}"
-    if finding.do:
-        yield f"{'':<{INDENT}}→ {finding.do}"
-
-
-def summary(findings: list[Finding]) -> str:
-    wrong = sum(finding.level is Level.BAD for finding in findings)
-    doubtful = sum(finding.level is Level.WARN for finding in findings)
-    if not wrong and not doubtful:
-        return "All is well."
-    return f"{wrong} wrong, {doubtful} to look at, {len(findings) - wrong - doubtful} well."
+def _network(town: Town, time: Clock) -> Iterator[Finding]:
+    """Each server is asked once: for its name, whether it listens, and for its certificate."""
+    channels = endpoints.of_channels(town)
+    own = list(endpoints.of_hub(town))
+    probes = network.probes([*own, *channels.endpoints])
+    yield from reach.channels(channels, probes[len(own) :])
+    yield from names.findings(probes)
+    yield from certificates.findings(probes, time.now())
+    yield from certificates.issuers(town.hub.mqtt.ca_file, time.now())

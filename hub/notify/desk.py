@@ -387,7 +387,8 @@ class Desk:
             self.broken = answer
             return
         service, queue = attempt.service, self.queues[attempt.service]
-        self.services.judge(service, address, answer, self.ticks(), len(queue))
+        message = attempt.letter.row.id
+        self.services.judge(service, address, answer, self.ticks(), waiting=len(queue), message=message)
         now = self.clock.now()
         row = settle(attempt.letter.row, answer, now, service_out=self.services.is_out(service))
         if row.status is Status.SENT:

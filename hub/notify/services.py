@@ -61,10 +61,13 @@ class Services:
     def caught_up(self, service: Service) -> None:
         self._services[service] = breaker.caught_up(self._of(service))
 
-    def judge(self, service: Service, address: Address, answer: Answer, now: float, waiting: int) -> None:
+    def judge(
+        self, service: Service, address: Address, answer: Answer, now: float, *, waiting: int, message: str
+    ) -> None:
         """What one answer says of the service and of the address.
 
-        A recipient who is refused is a sign of life: the server speaks. `waiting`: addresses, for the log.
+        A recipient who is refused is a sign of life: the server speaks. For the log: `waiting` addresses, and
+        the id of the notification that was sent, by which the address is found without being named.
         """
         before = self._of(service)
         if answer.of_service:
@@ -80,7 +83,7 @@ class Services:
             log.info("%s is back, %d addresses wait", service.name, waiting)
         if answer.status is Status.SENT and (before.is_open or address in self._addresses):
             self._encourage(now)
-        self._judge_address(service, address, answer, now)
+        self._judge_address(service, address, answer, now, message)
 
     def _encourage(self, now: float) -> None:
         """What is back is often the network, and the others with it."""
@@ -91,9 +94,11 @@ class Services:
             for who, found in breakers.items():
                 breakers[who] = breaker.encouraged(found)  # type: ignore[index]
 
-    def _judge_address(self, service: Service, address: Address, answer: Answer, now: float) -> None:
+    def _judge_address(
+        self, service: Service, address: Address, answer: Answer, now: float, message: str
+    ) -> None:
         """Says once that an address is lost, and once that it is back; not of each where the service is."""
-        name = f"{address[0]}, channel {address[1]} ({service.name.partition(' ')[0]})"
+        name = f"{service.name.partition(' ')[0]} of notification {message}"
         own = self._addresses.get(address)
         if answer.status is Status.SENT:
             self._addresses.pop(address, None)

@@ -25,7 +25,7 @@ def policy(style: str = "", *, script: bool = False) -> str:
     """Content security policy: no style but ours; `style` stands in the page itself. No script at all, but on
     the two pages where a browser can subscribe to notifications."""
     mark = f" 'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" if style else ""
-    ours = "script-src 'self'; worker-src 'self'; manifest-src 'self'; " if script else ""
+    ours = "script-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; " if script else ""
     return (
         f"default-src 'none'; {ours}style-src 'self'{mark}; img-src 'self' {TILES}; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -50,6 +50,9 @@ NAMED = frozenset(
     {*Purpose, "static", "healthz", "readyz", "metrics", "worker.js", "login", "logout", "console", "api"}
 )
 """What the log says of a path; the rest may be a token."""
+ASKED_ALL_DAY = frozenset({"healthz", "readyz", "metrics", "static", "console", "api"})
+"""By machines and by pages that keep themselves fresh: a usual answer is not said."""
+OK = 200
 REMEMBERED = 2_000
 """Addresses of whom the haste is known; the one not heard of for longest is forgotten first."""
 
@@ -100,7 +103,9 @@ class Guard:
                 await self.app(scope, _bounded(receive, _limit(scope)), answer)
         finally:
             first = scope["path"].strip("/").split("/")[0]
-            log.info("%s /%s %d", scope["method"], first if first in NAMED else "...", status)
+            usual = scope["method"] == "GET" and status == OK and first in ASKED_ALL_DAY
+            level = logging.DEBUG if usual else logging.INFO
+            log.log(level, "%s /%s %d", scope["method"], first if first in NAMED else "...", status)
 
     def _refusal(self, scope: Scope, address: str) -> PlainTextResponse | None:
         length = Headers(scope=scope).get("content-length", "0")
@@ -129,15 +134,18 @@ def _limit(scope: Scope) -> int:
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
-    taken = 0
+    taken, whole = 0, False
 
     async def bounded() -> Message:
-        nonlocal taken
+        nonlocal taken, whole
+        if whole:
+            return await receive()  # that the browser has gone
         try:
             message = await asyncio.wait_for(receive(), SILENCE_S)
         except TimeoutError:
             raise ClientDisconnect from None
         taken += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
         if taken > limit:
             raise TooLargeError
         return message

@@ -1,5 +1,7 @@
 """All pages of the hub. A new one puts its own ROUTES here."""
 
+from secrets import token_hex
+
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -9,10 +11,13 @@ from hub.web import alert, heard, join, mine, office, patrol
 from hub.web.files import FILES
 from hub.web.pages import Refused
 
+MARK = token_hex(8)
+"""Made up anew at each start: `naruko doctor` sees by it that an address leads to this hub."""
+
 
 async def health(_request: Request) -> Response:
     """`ok`: the pages answer. Nothing of the town is told here."""
-    return PlainTextResponse("ok\n")
+    return PlainTextResponse("ok\n", headers={"naruko-hub": MARK})
 
 
 async def static(request: Request) -> Response:

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from msgspec import Struct, convert
 
+from hub.wording.files import read
 from hub.wording.values import NAMES, clean, words
 
 LIFE_SAFETY = ("pt", "zh", "vi")
@@ -46,7 +46,7 @@ def language(lang: str) -> Language:
     """KeyError: `lang` is none of LIFE_SAFETY."""
     if lang not in LIFE_SAFETY:
         raise KeyError(lang)
-    return convert(yaml.safe_load((_FOLDER / f"{lang}.yaml").read_text(encoding="utf-8")), Language)
+    return convert(read(_FOLDER / f"{lang}.yaml"), Language)
 
 
 def word(group: str, code: str, lang: str) -> str:

@@ -9,10 +9,10 @@ from string import Formatter
 from typing import Any
 from unicodedata import east_asian_width
 
-import yaml
 from msgspec import Struct
 
 from hub.model import Mode
+from hub.wording.files import read
 from hub.wording.languages import LIFE_SAFETY, forms, language, spelled_in, word
 from hub.wording.values import MAX_TEXT, SHORTENED, URLS, shorten, spell, words
 
@@ -124,7 +124,7 @@ def _messages() -> dict[str, Any]:
     folder = Path(__file__).parent / "messages"
     found: dict[str, Any] = {}
     for room in ROOMS:
-        found |= yaml.safe_load((folder / f"{room}.yaml").read_text(encoding="utf-8"))
+        found |= read(folder / f"{room}.yaml")
     return found
 
 

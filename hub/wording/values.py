@@ -7,11 +7,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from devices.frame import Millis
 from hub import maps
 from hub.config.channels import READ_BY_OTHERS
+from hub.wording.files import read
 
 MAX_TEXT = 64
 """Characters of one text from a device, a person or the config."""
@@ -81,8 +80,7 @@ def format_time(at: Millis, now: Millis, zone: tzinfo) -> str:
 @cache
 def words() -> dict[str, dict[str, tuple[str, str]]]:
     """`words.yaml`: group -> code -> (Japanese, English)."""
-    with (Path(__file__).parent / "words.yaml").open(encoding="utf-8") as file:
-        groups = yaml.safe_load(file)
+    groups = read(Path(__file__).parent / "words.yaml")
     return {g: {code: (ja, en) for code, (ja, en) in codes.items()} for g, codes in groups.items()}
 
 
