@@ -17,6 +17,7 @@ from hub.config import (
     roster,
     settings_check,
     tell_check,
+    terrain,
     zones,
 )
 from hub.config.document import (
@@ -34,6 +35,7 @@ from hub.config.policy import Policy
 from hub.config.secret import Secrets, Templates, fill_hub, fill_person
 from hub.config.settings import Hub
 from hub.config.shapes import Device, Kind, Person, Profile, Siren, Zone
+from hub.config.terrain import Terrain, TerrainFeature
 from hub.config.town import Town
 from hub.config.validate import suggestion, validate
 from hub.config.yaml_lines import read_yaml
@@ -42,7 +44,7 @@ __all__ = ["ConfigError", "Problem", "load"]
 
 FILES = (
     "hub.yaml", "policy.yaml", "devices.yaml", "devices.csv", "people.yaml", "people.csv", "roster.csv",
-    "contacts.csv", "zones.geojson",
+    "contacts.csv", "zones.geojson", "terrain.geojson",
 )  # fmt: skip
 READ_SUFFIXES = frozenset({".yaml", ".yml", ".csv", ".geojson"})
 
@@ -119,6 +121,7 @@ def load(folder: Path, env: Mapping[str, str]) -> Town:
     _read_people(reading, templates)
     turns = _read_roster(reading)
     book = _read_contacts(reading)
+    ground = _read_terrain(reading)
     _check(reading)
     if findings.errors or parts.hub is None:
         raise ConfigError(findings.errors)
@@ -133,6 +136,7 @@ def load(folder: Path, env: Mapping[str, str]) -> Town:
         warnings=tuple(map(str, sorted(set(findings.warnings)))),
         roster=turns,
         contacts=book,
+        terrain=ground,
     )
 
 
@@ -273,6 +277,27 @@ def _geometry(reading: Reading, document: Document, at: KeyPath, feature: Any) -
     )
     reading.findings.errors += [document.problem((*at, "geometry"), fault) for fault in faults]
     return None if isinstance(geometry, zones.Bad) else geometry
+
+
+def _read_terrain(reading: Reading) -> tuple[TerrainFeature, ...]:
+    document = reading.document("terrain.geojson", _geojson) if reading.has("terrain.geojson") else None
+    if document is None:
+        return ()
+    found: list[TerrainFeature] = []
+    for index, feature in enumerate(document.value["features"]):
+        at: KeyPath = ("features", index)
+        entry = reading.entry(Terrain, Item(document, (*at, "properties"), zones.properties_of(feature)))
+        geometry = terrain.shape_of(feature, entry.value.kind) if entry else None
+        if isinstance(geometry, zones.Bad):
+            reading.findings.errors.append(document.problem((*at, "geometry"), geometry.message))
+        elif entry and geometry is not None:
+            faults = terrain.faults(geometry, reading.parts.site)
+            reading.findings.errors += [document.problem((*at, "geometry"), fault) for fault in faults]
+            found.append(TerrainFeature(entry.value, geometry))
+    if (many := terrain.positions(found)) > terrain.MOST_POSITIONS:
+        said = f"holds {many} positions, more than {terrain.MOST_POSITIONS}: simplify it, or the map is slow"
+        reading.findings.warnings.append(document.problem((), said))
+    return tuple(found)
 
 
 def _listed(reading: Reading, kind: str, columns: tuple[csv_files.Column, ...]) -> Iterator[Item]:

@@ -11,6 +11,7 @@ from hub.config.policy import Policy
 from hub.config.roster import Turn
 from hub.config.settings import Hub, Site
 from hub.config.shapes import Device, Kind, Person, Profile, Role, Zone
+from hub.config.terrain import TerrainFeature
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Town:
     warnings: tuple[str, ...] = field(default=())
     roster: tuple[Turn, ...] = ()
     """In the order of time."""
+    terrain: tuple[TerrainFeature, ...] = ()
+    """What the map shows beside the zones."""
 
     @property
     def site(self) -> Site:

@@ -188,7 +188,7 @@ def _rings(part: Any) -> list[Ring] | Bad:
         return Bad("has no coordinates")
     rings: list[Ring] = []
     for ring in part:
-        if not isinstance(ring, list) or not all(_is_position(one) for one in ring):
+        if not isinstance(ring, list) or not all(is_position(one) for one in ring):
             return Bad("a position is not [longitude, latitude] in finite numbers")
         if len(ring) < 4:
             return Bad("a ring needs at least four positions, the last the same as the first")
@@ -199,7 +199,8 @@ def _rings(part: Any) -> list[Ring] | Bad:
     return rings
 
 
-def _is_position(one: Any) -> bool:
+def is_position(one: Any) -> bool:
+    """`[longitude, latitude]`, with a height or without."""
     return (
         isinstance(one, list)
         and 2 <= len(one) <= 3
@@ -219,7 +220,7 @@ def faults(geometry: BaseGeometry, site: Site | None) -> Iterator[str]:
         lat, lon = outside[0]
         if looks_swapped(lat, lon, site):
             yield f"[{lon}, {lat}]: swapped? {ORDER}"
-        elif not _is_on_earth(lat, lon):
+        elif not is_on_earth(lat, lon):
             yield f"[{lon}, {lat}] is no longitude and latitude"
         elif site:
             yield beyond(site, lat, lon)
@@ -251,15 +252,15 @@ def beyond(site: Site, lat: float, lon: float) -> str:
 def looks_swapped(lat: float, lon: float, site: Site | None) -> bool:
     """The place is wrong as it stands, and right with its numbers exchanged."""
     if site is not None:
-        return not (_is_on_earth(lat, lon) and lies_in(site, lat, lon)) and (
-            _is_on_earth(lon, lat) and lies_in(site, lon, lat)
+        return not (is_on_earth(lat, lon) and lies_in(site, lat, lon)) and (
+            is_on_earth(lon, lat) and lies_in(site, lon, lat)
         )
     return JAPAN_LON[0] <= lat <= JAPAN_LON[1] and JAPAN_LAT[0] <= lon <= JAPAN_LAT[1]
 
 
 def _fits(site: Site | None, lat: float, lon: float) -> bool:
-    return _is_on_earth(lat, lon) and (site is None or lies_in(site, lat, lon))
+    return is_on_earth(lat, lon) and (site is None or lies_in(site, lat, lon))
 
 
-def _is_on_earth(lat: float, lon: float) -> bool:
+def is_on_earth(lat: float, lon: float) -> bool:
     return abs(lat) <= 90 and abs(lon) <= 180
