@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test chaos fuzz check bench requirements schema dashboards clean
+.PHONY: help demo test chaos fuzz check bench requirements schema dashboards vendor clean
 
 help:
 	@grep -E '^# make' Makefile | tr -s ' ' | sed 's/^# //'
@@ -35,7 +35,7 @@ check: $(VENV)/.ready
 	$(BIN)/python -m hub.dashboards --check
 
 bench: $(VENV)/.ready
-	@.ci/servers node:nodejs npm:npm
+	@.ci/servers node:nodejs npm:npm chromium:chromium
 	@$(BIN)/python -m bench $(ARGS)
 
 # make requirements: pin again what pyproject.toml asks for
@@ -49,6 +49,10 @@ schema: $(VENV)/.ready
 
 dashboards: $(VENV)/.ready
 	$(BIN)/python -m hub.dashboards
+
+# make vendor: what the pages use of others, in the versions of hub/console/vendor.py (needs npm)
+vendor: $(VENV)/.ready
+	$(BIN)/python -m hub.console.vendor
 
 $(VENV)/.ready: requirements-dev.txt pyproject.toml
 	@echo "setting up $(VENV) (once)"

@@ -16,6 +16,7 @@ from pathlib import Path
 from bench import limits, page
 from bench.backlog import backlog
 from bench.bytes import bytes_written
+from bench.console import console
 from bench.footprint import footprint, zones
 from bench.geofence import geofence
 from bench.latency import latency
@@ -32,8 +33,10 @@ ROUNDS = 5
 
 MEASUREMENTS: dict[str, Callable[[], Figures]] = {
     measure.__name__: measure
-    for measure in (throughput, latency, footprint, zones, geofence, retention, bytes_written, backlog, steps)
-}
+    for measure in (
+        throughput, latency, footprint, zones, geofence, retention, bytes_written, backlog, console, steps,
+    )
+}  # fmt: skip
 
 
 def main() -> int:

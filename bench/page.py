@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 
+from bench.console import PAGES
 from bench.footprint import DEVICES, ZONES
 from bench.latency import LOADS
 from bench.limits import CURVES, LINEAR, Results, limits
@@ -130,6 +131,12 @@ def start(results: Results) -> str:
     return table(("1,000 devices", "s"), ([what, *_cells(results, [name])] for what, name in rows))
 
 
+def console(results: Results) -> str:
+    head = ("page", "first view ms", "kB")
+    parts = ("first_view_ms", "first_view_kb")
+    return table(head, ([page, *_cells(results, [f"{p}_{page}" for p in parts])] for page in PAGES))
+
+
 def curves(results: Results) -> str:
     rows = [[f"`{name}`", *_cells(results, [f"{name}_exponent"])] for name in CURVES]
     return table(("cost by size", f"steepest step, as a power of the size (at most {LINEAR:g})"), rows)
@@ -168,5 +175,5 @@ def names(results: Results) -> str:
 
 TABLES: dict[str, Callable[[Results], str]] = {
     made.__name__: made
-    for made in (throughput, latency, start, devices, zones, readings, curves, written, steps, names)
+    for made in (throughput, latency, start, devices, zones, readings, curves, written, console, steps, names)
 }

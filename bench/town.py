@@ -29,6 +29,8 @@ class Shape(NamedTuple):
     posts: int = 0
     mail_port: int = NO_MAIL_PORT
     influx: str = ""
+    pages_port: int = 0
+    """Where its pages and its console are; 0: it has none."""
     limit_mb: int = 2_000
 
 
@@ -129,6 +131,9 @@ def write(folder: Path, shape: Shape, *, mqtt_port: int) -> Path:
     }
     if shape.influx:
         hub["influx"] = {"url": shape.influx, "version": 1, "bucket": folder.name}
+    if shape.pages_port:
+        hub["web"] = {"port": shape.pages_port, "console": {}, "photos": str(folder / "photos")}
+        site["hub_url"] = f"http://127.0.0.1:{shape.pages_port}"
     devices = [device(i) for i in range(shape.devices)]
     devices += [unit for i in range(shape.posts) for unit in post(i)]
     files = {

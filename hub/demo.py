@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -24,12 +25,14 @@ from firmware_sim.scenarios.story import openings
 from hub import notify, report
 from hub.app import Hub
 from hub.clock import SetClock, monotonic
-from hub.config.settings import LedgerSettings, Mqtt, Web
+from hub.config.settings import Console, LedgerSettings, Mqtt, Web
 from hub.config.shapes import Channel, Person
 from hub.config.town import Town
+from hub.console.passwords import hashed
+from hub.console.users import ConsoleRole
 from hub.ingest import heed_cancel
 from hub.ledger import Ledger
-from hub.model import Notification, Outcome
+from hub.model import Act, Notification, Outcome
 from hub.notify.outbox import Answer
 from hub.story import Story
 
@@ -39,6 +42,8 @@ TICK: Millis = 10_000
 SETTLE_S = 5.0
 """An answer that takes longer than this in the house will not come."""
 FRAME_S = 0.05
+USER = "naruko"
+"""Who may log in to the console of the demo."""
 NEVER_S = 1e6
 """Flat out, the story itself makes the hub tick, so that every run of one seed is the same."""
 
@@ -83,7 +88,9 @@ def in_house(town: Town, phones: Phones, mqtt_port: int, ledger: Path, pages_por
     """
     people = {person.id: _with_local_phone(person, phones) for person in town.people.values()}
     mqtt = Mqtt(host="127.0.0.1", port=mqtt_port, topics=town.hub.mqtt.topics)
-    pages = Web(port=pages_port, photos=ledger.parent / "photos") if pages_port else None
+    pages = None
+    if pages_port:
+        pages = Web(port=pages_port, photos=ledger.parent / "photos", console=Console())
     site = town.site.model_copy(update={"hub_url": f"http://127.0.0.1:{pages_port}" if pages else ""})
     update = {
         "mqtt": mqtt,
@@ -254,6 +261,13 @@ async def embedded_broker(port: int) -> AsyncIterator[None]:
         await broker.shutdown()
 
 
+def _pages_port() -> int:
+    """The usual one, where nobody has it."""
+    usual = int(Web().port)
+    with socket.socket() as probe:
+        return usual if probe.connect_ex(("127.0.0.1", usual)) else free_port()
+
+
 def free_port() -> int:
     """A loopback port on which nobody listens."""
     with socket.socket() as probe:
@@ -273,7 +287,7 @@ async def play(town: Town, options: Options, story: Story) -> dict[str, Any]:
     """The whole demo; returns the report. Cancelled, it ends early with what there is to report."""
     with tempfile.TemporaryDirectory(prefix="naruko-demo-") as folder, phones_in_house() as phones:
         async with embedded_broker(options.port):
-            pages = free_port() if options.speed else None  # flat out there is nobody to tap
+            pages = _pages_port() if options.speed else None  # flat out there is nobody to tap
             local = in_house(town, phones, options.port, Path(folder) / "naruko.db", pages)
             demo = Demo(local, options, story)
             await asyncio.to_thread(demo.latencies.load)
@@ -289,8 +303,18 @@ async def play(town: Town, options: Options, story: Story) -> dict[str, Any]:
                     tick_s=0.2 if options.speed else NEVER_S,
                 )
                 story.links = hub.pipeline.links
+                if pages:
+                    story.console_login = await _let_in(hub, f"http://127.0.0.1:{pages}/console")
                 await _until_first(demo.run(hub, options.port), hub.run())
                 return report.build(ledger, hub.pipeline, demo.latencies.ms)
+
+
+async def _let_in(hub: Hub, address: str) -> tuple[str, str, str]:
+    """Makes the user of the demo: (address, name, password)."""
+    password = secrets.token_hex(5)
+    form = {"role": ConsoleRole.ADMIN, "password": await asyncio.to_thread(hashed, password)}
+    await hub.do(Act(0, 0, USER, "demo", "user_add", USER, form=form))
+    return address, USER, password
 
 
 async def _until_first(*works: Coroutine[Any, Any, None]) -> None:

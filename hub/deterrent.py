@@ -7,7 +7,7 @@ budgets bound them.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta, tzinfo
 from zlib import crc32
 
 from msgspec import Struct
@@ -154,16 +154,15 @@ def _deter(case: _Case) -> tuple[States, list[Command]]:
         return {}, []
     ids = [d.id for d in town.sirens if d.siren is not None and "deter" in d.siren.use]
     near = case.geofence.nearest_devices(event.lat, event.lon, ids, range_m=policy.range_m, n=policy.nearest)
-    local = datetime.fromtimestamp(now / 1000, town.zone_info)
-    night = (local - NOON).toordinal()
-    quiet = not is_sane(now) or _is_quiet(policy, local.time())
+    night = night_of(now, town.zone_info)
+    quiet = is_quiet(policy, now, town.zone_info)
     changed: States = {}
     commands = []
     for id, metres in near:
         device, state = town.devices[id], case.states.get(id, DeterrentState())
         if state.night != night:
             state = replace(state, night=night, tonight=0)
-        sound = _may_sound(town, case.geofence, device, quiet=quiet)
+        sound = may_sound(town, case.geofence, device, quiet=quiet)
         light = town.profile(device).light
         if not (sound or light) or not _is_rested(policy, state, now):
             continue
@@ -194,13 +193,22 @@ def _is_live_animal(policy: DeterrentPolicy, event: Event, now: Millis) -> bool:
     )
 
 
-def _is_quiet(policy: DeterrentPolicy, local: time) -> bool:
+def night_of(now: Millis, zone: tzinfo) -> int:
+    """The day on whose noon the night began, as `DeterrentState.night`."""
+    return (datetime.fromtimestamp(now / 1000, zone) - NOON).toordinal()
+
+
+def is_quiet(policy: DeterrentPolicy, now: Millis, zone: tzinfo) -> bool:
+    """Also while nobody knows how late it is."""
+    if not is_sane(now):
+        return True
+    local = datetime.fromtimestamp(now / 1000, zone).time()
     if policy.quiet_from <= policy.quiet_to:
         return policy.quiet_from <= local < policy.quiet_to
     return local >= policy.quiet_from or local < policy.quiet_to
 
 
-def _may_sound(town: Town, geofence: Geofence, device: Device, *, quiet: bool) -> bool:
+def may_sound(town: Town, geofence: Geofence, device: Device, *, quiet: bool) -> bool:
     """Near a dwelling only where the town opted in, and then not in quiet hours."""
     policy = town.policy.deterrent
     if not town.profile(device).sound or (quiet and policy.quiet_everywhere):

@@ -117,6 +117,9 @@ OTHER = {
     "messages": ("件受信", "messages"),
     "speed": ("倍速", "times real time"),
     "page": ("電話のページ", "page on the phone of"),
+    "console": ("管理画面：", "console:"),
+    "user": ("利用者名", "user"),
+    "password": ("パスワード", "password"),
     "flat_out": ("最高速", "as fast as it goes"),
     "house": (
         "ブローカー、ハブ、通知先の電話はすべてこの機械の中。外には何も送りません。終了は Ctrl-C。",
@@ -134,6 +137,8 @@ class Story:
         self.lang = lang
         self.links: Links | None = None
         """To the hub's pages; None: it has none."""
+        self.console_login: tuple[str, str, str] | None = None
+        """Address of the operators' console, user, password."""
         self._ahead: list[tuple[Millis, str]] = []
         self._status = console.status("", spinner="dots")
 
@@ -147,6 +152,12 @@ class Story:
         how = f"{speed:g} {self.say(OTHER['speed'])}" if speed else self.say(OTHER["flat_out"])
         self.console.print(Text.assemble((self.say((site.name, site.name_en)), "bold"), f"   {how}"))
         self.console.print(Text(self.say(OTHER["house"]), "dim"))
+        if self.console_login:
+            address, user, password = self.console_login
+            said = f"{self.say(OTHER['console'])} {address}  {self.say(OTHER['user'])} {user}"
+            self.console.print(
+                Text(f"{said}  {self.say(OTHER['password'])} {password}", "bold blue"), soft_wrap=True
+            )
         self._ahead = [(at, self.say((ja, en))) for at, ja, en in chapters]
         if self.console.is_terminal:
             self._status.start()

@@ -334,7 +334,9 @@ class Phone:
     def happened(self, method: str, said: dict[str, Any]) -> None:
         """What Chromium tells of this phone."""
         if method == "Network.responseReceived":
-            self._responses[said["requestId"]] = said["response"]
+            if said["response"]["mimeType"] == "text/event-stream":
+                return  # it has no end
+            self._responses[said["requestId"]] = said["response"] | {"loader": said["loaderId"]}
         elif method == "Network.loadingFinished" and said["requestId"] in self._responses:
             answer = self._responses.pop(said["requestId"])
             size = round(said["encodedDataLength"])
@@ -345,6 +347,8 @@ class Phone:
             self.worker = str(said["registrations"][-1]["registrationId"])
         elif method == "Page.lifecycleEvent" and said["name"] == "load":
             self._document = said["loaderId"]
+            kept = (said["loaderId"], "")
+            self._responses = {id: one for id, one in self._responses.items() if one["loader"] in kept}
 
     def _leaves(self) -> str:
         self.answers.clear()

@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import http.client
 import re
+import threading
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from http.cookies import SimpleCookie
 from pathlib import Path
+
+import pytest
 
 from hub.app import Hub
 from hub.config.settings import Console, Web
@@ -118,6 +121,39 @@ async def console(
         for name, role in users.items():
             await hub.do(made(name, role))
         yield Visitor(hub)
+
+
+@contextlib.contextmanager
+def standing(
+    folder: Path,
+    ground: Town | None = None,
+    before: Callable[[Hub], Coroutine[object, object, None]] | None = None,
+    **users: ConsoleRole,
+) -> Iterator[str]:
+    """The address of a running hub, in a loop of its own thread, for browsers. Nobody is too hasty for it."""
+    loop, place, there = asyncio.new_event_loop(), [""], threading.Event()
+    over = asyncio.Event()
+
+    async def run() -> None:
+        async with console(folder, ground, **users) as visitor:
+            if before:
+                await before(visitor.hub)
+            place[0] = f"http://127.0.0.1:{visitor.hub.web_port}"
+            there.set()
+            await over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hub.console.access.LOGINS_A_MINUTE", 10_000)
+        patch.setattr("hub.web.server.POSTS_A_MINUTE", 10_000)
+        thread.start()
+        assert there.wait(30)
+    try:
+        yield place[0]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(30)
+        loop.close()
 
 
 def made(name: str, role: ConsoleRole = ConsoleRole.OPERATOR) -> Act:

@@ -223,7 +223,7 @@ async def test_who_comes_through_the_towns_proxy_is_who_it_says_with_the_role_of
         ):
             said = {"X-Auth-Email": "sato@example.jp"} | ({} if groups is None else {"X-Auth-Groups": groups})
             page = await browser.get("/console", **said)
-            assert f"You are logged in as sato@example.jp, {role}." in page.text
+            assert f"sato@example.jp ({role})" in page.text
             assert "/logout" not in page.text
         assert (await browser.get("/console")).status == 303
 

@@ -6,9 +6,12 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from hub.acts import HANDLERS
 from hub.config.settings import Web
 from hub.console import access, login, sessions
 from hub.console.users import ConsoleRole
+from hub.model import Act
+from hub.web.words import known
 from tests.consoles import HASH, PASSWORD, Visitor, console, place
 from tests.data import ROOT
 from tests.waiting import until
@@ -42,7 +45,7 @@ async def test_one_logs_in_comes_to_the_page_that_was_asked_for_and_logs_out(tmp
         answer = await browser.logs_in("Yamada ", next=then)
         assert (answer.status, answer.location) == (303, "/console/me?lang=en")
         page = await browser.get("/console")
-        assert "You are logged in as yamada, operator." in page.text
+        assert "yamada (operator)" in page.text
         assert "/console/users" not in page.text
         assert (await browser.get("/login")).location == "/console"
         assert (await browser.sends("/logout")).location.startswith("/login?out")
@@ -195,10 +198,12 @@ async def test_many_guesses_are_slowed_down_and_the_owner_still_gets_in(tmp_path
 
 
 def test_every_word_of_the_console_is_there_in_both_languages_and_is_used() -> None:
-    texts = yaml.safe_load((ROOT / "hub/wording/console.yaml").read_text("utf-8"))
-    for group, entries in texts.items():
+    files = sorted((ROOT / "hub/wording/console").glob("*.yaml"))
+    groups = [group for file in files for group in yaml.safe_load(file.read_text("utf-8")).items()]
+    assert len(groups) == len(dict(groups)), "a group stands in one file"
+    for group, entries in groups:
         for key, words in entries.items():
-            assert len(words) == 2, f"{group}.{key}"
+            assert [type(word) for word in words] == [str, str], f"{group}.{key}"
             named = [set(re.findall(r"\{(\w+)\}", word)) for word in words]
             assert named[0] == named[1], f"{group}.{key}"
 
@@ -208,3 +213,28 @@ def test_a_hub_without_a_console_does_not_load_it(name: str) -> None:
     source = (ROOT / "hub/web/server.py").read_text("utf-8")
     assert f"\nfrom {name.rpartition('.')[0]}" not in source
     assert HASH
+
+
+async def test_an_admin_reads_who_did_what_and_from_where(tmp_path) -> None:
+    async with console(tmp_path, yamada=ConsoleRole.ADMIN, tanaka=ConsoleRole.OPERATOR) as browser:
+        await browser.other().logs_in("tanaka")
+        await browser.hub.do(
+            Act(0, 0, "user:tanaka", "console", "silence", "device/cam", form={"from": "10.1.2.3"})
+        )
+        await browser.logs_in("yamada")
+        rows = re.findall("<tr><td>.*</tr>", (await browser.get("/console/acts?lang=en")).text)
+        assert all(said in rows[0] for said in ("yamada", "logged in", "127.0.0.1"))
+        assert all(said in rows[1] for said in ("tanaka", "silenced", "10.1.2.3"))
+        older = await browser.get("/console/acts?before=1")
+        assert older.status == 200
+        assert "<tr><td>" not in older.text
+
+
+async def test_who_is_no_admin_does_not_read_what_others_did(tmp_path) -> None:
+    async with console(tmp_path, tanaka=ConsoleRole.OPERATOR) as browser:
+        await browser.logs_in("tanaka")
+        assert (await browser.get("/console/acts")).status == 403
+
+
+def test_every_act_has_words_on_the_page_of_acts() -> None:
+    assert [kind for kind in HANDLERS if not known(f"acts.kind_{kind}")] == []

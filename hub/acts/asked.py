@@ -8,13 +8,18 @@ from hub.people.roll import NOTHING
 from hub.state import SITE
 from hub.watch import roll_call
 
+ALL = "all"
+
 
 def send_test(doing: Doing, act: Act) -> None:
-    """To everybody, now; or to the one person who is the target."""
+    """To everybody, now (`all`); or to the one person who is the target, and to nobody where that one has
+    just left."""
     pipeline = doing.pipeline
     if person := pipeline.town.people.get(act.target):
         told = roll_call.ask(pipeline.town, person, doing.now, live=pipeline.live, links=pipeline.links)
         pipeline.tell(told, doing.now, doing.outcome)
+        return
+    if act.target not in ("", ALL):
         return
     called, told = roll_call.call(pipeline.town, doing.now, live=pipeline.live, links=pipeline.links)
     pipeline.state.put("roll_call", SITE, called)

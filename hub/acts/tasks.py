@@ -12,14 +12,16 @@ LEAVES_TRAP = {"armed": "trap_reset", "disarmed": "trap_disarm"}
 
 
 def step(doing: Doing, act: Act) -> None:
-    """`take`, `join`, `arrive`, `leave`, `done`: the target is the alert."""
+    """`take`, `join`, `arrive`, `leave`, `done`: the target is the alert. `for` in the form: of another
+    person, who has said so to the one who notes it.
+    """
     alert, town = doing.alert(act.target), doing.pipeline.town
     if alert is None or (alert.kind == "trap" and alert.device not in town.devices):
         return
     caught = doing.pipeline.state.rooms["trap"].get(alert.device)
     if caught and act.at < caught.since <= doing.now:
         return  # done before the trap sprang once more
-    known = replace(act, who=person_of(town, act.who))
+    known = replace(act, who=person_of(town, act.form.get("for") or act.who))
     events = task_events.act(alert, known, doing.now)
     for event in events:
         doing.happened(event)

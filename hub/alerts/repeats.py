@@ -53,7 +53,7 @@ def _is_due(town: Town, alert: Alert, now: Millis) -> bool:
 
 
 def _is_seen_to(town: Town, alert: Alert, people: tuple[str, ...]) -> bool:
-    """One of them has acknowledged it, or somebody at the command line; or somebody has taken it."""
+    """One of them has acknowledged it, or somebody at the console or the command line; or has taken it."""
     if alert.task is not None and alert.task.stage is not Stage.WAITING:
         return True
     return any(who in people or who not in town.people for who in alert.acknowledged)

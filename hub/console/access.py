@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from hub.config.settings import Console as Settings
 from hub.console import sessions
+from hub.console.live import Live
 from hub.console.passwords import Passwords
 from hub.console.sessions import ConsoleSession
 from hub.console.users import Account, ConsoleRole, User, is_identity, may, role_of
@@ -39,6 +40,8 @@ class Console:
     def __init__(self, pages: Pages, settings: Settings) -> None:
         self.pages = pages
         self.settings = settings
+        self.live = Live(pages.hub)
+        pages.ending.append(self.live.end)
         self.passwords = Passwords()
         self.by_address = Haste(LOGINS_A_MINUTE)
         self.by_name = Haste(LOGINS_A_MINUTE)
@@ -235,22 +238,33 @@ def _refusal(request: Request, why: str, status: int) -> Response:
 # --- pages ----------------------------------------------------------------------------------------
 
 
-def render(
-    request: Request, template: str, *, status: int = 200, script: bool = False, **values: Any
-) -> Response:
-    """A page in the frame of `console_base.html`, which knows `user`, `may_`, `csrf` and `query`.
+MENU = ("now", "map", "rivers", "devices", "messages", "deterrents", "history")
+OWN_PAGES = {ConsoleRole.VIEWER: ("me",), ConsoleRole.OPERATOR: ("me",), ConsoleRole.ADMIN: ("me", "users")}
+
+
+def lang_of(request: Request) -> str:
+    """ja or en."""
+    return "en" if language(request) == "en" else "ja"
+
+
+def render(request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
+    """A page in the frame of `console_base.html`, which knows `user`, `csrf`, `query` and `menu`.
 
     Forms of the console say from which page they come, unlike the pages whose address is a secret.
     """
-    lang = "en" if language(request) == "en" else "ja"
+    lang = lang_of(request)
+    user = user_of(request)
     chosen = request.query_params.get("lang") in ("ja", "en")
     shown: dict[str, Any] = {
-        "user": user_of(request),
+        "user": user,
+        "menu": [(f"/console/{name}".removesuffix("/now"), name) for name in MENU + OWN_PAGES[user.role]]
+        if user
+        else [],
         "has_session": session_of(request) is not None,
         "csrf": csrf_of(request),
         "query": f"?lang={lang}" if chosen else "",
         "roles": list(ConsoleRole),
     }
-    page = pages_of(request).render(request, template, lang, status=status, script=script, **(shown | values))
+    page = pages_of(request).render(request, template, lang, status=status, script=True, **(shown | values))
     page.headers["referrer-policy"] = "same-origin"
     return page

@@ -1,4 +1,4 @@
-"""`/console`, the first page; `/console/me`, one's own password and where one is logged in."""
+"""`/console/me`: one's own password, and where one is logged in."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,11 +9,6 @@ from hub.console.access import ConsoleRole, act_of, console_of, needs, render
 from hub.console.login import begin, is_password
 from hub.console.users import password_fault
 from hub.wording.values import format_time
-
-
-@needs(ConsoleRole.VIEWER)
-async def home(request: Request) -> Response:
-    return render(request, "console.html")
 
 
 @needs(ConsoleRole.VIEWER)
@@ -60,7 +55,6 @@ def _page(request: Request, fault: str = "") -> Response:
 
 
 ROUTES = (
-    Route("/console", home),
     Route("/console/me", show),
     Route("/console/me", change, methods=["POST"]),
 )

@@ -24,6 +24,8 @@ COMMONEST = frozenset((
 ))  # fmt: skip
 """Of ten signs and more, from lists of stolen passwords, and what one would try here first."""
 LONGEST_IDENTITY = 64
+SIGNED = "user:"
+"""With it begins the name of who does something at the console, in what is written down of it."""
 
 
 class ConsoleRole(StrEnum):

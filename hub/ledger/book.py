@@ -1,12 +1,15 @@
 """The ledger: how its file is opened, held against others, kept small, and let go."""
 
+import asyncio
 import functools
 import logging
 import os
 import sqlite3
 import struct
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Concatenate, ParamSpec, TextIO, TypeVar
 
 from msgspec.structs import replace
 
@@ -17,6 +20,9 @@ from hub.ledger.opening import explained
 from hub.ledger.writes import Writer
 
 log = logging.getLogger("naruko.ledger")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 WAL_INDEX = struct.Struct("=14xHI76xI")
 WAL_INDEX_BYTES = WAL_INDEX.size
@@ -40,6 +46,8 @@ class Ledger(Writer):
         held: TextIO | None = None,
     ) -> None:
         super().__init__(path, settings, writer)
+        self._viewed = opening.connect_to_read(path) if path else writer
+        self._viewing = ThreadPoolExecutor(1, "ledger-view")
         self.restored: rescue.Restored | None = None
         """It was damaged, and what was done."""
         self._held = held
@@ -78,16 +86,26 @@ class Ledger(Writer):
 
     def close(self) -> None:
         """Gives up what is not committed; copies the write-ahead log into the file and lets it go."""
+        self._viewed.interrupt()
+        self._viewing.shutdown(cancel_futures=True)
         self._threads.shutdown()
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
-        for connection in {self._read, self._bulk} - {self._writer}:
+        for connection in {self._read, self._bulk, self._viewed} - {self._writer}:
             connection.close()
         self._writer.close()
         if self._index:
             self._index.close()
         if self._held:
             self._held.close()
+
+    async def view(
+        self, read: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What one of `hub/ledger/views` reads, however long it takes: in a thread, on a connection that
+        nothing but pages waits for, one at a time."""
+        asked = functools.partial(read, self._viewed, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._viewing, asked)
 
     # --- the file -------------------------------------------------------------------------------
 

@@ -108,6 +108,14 @@ def connect(path: Path | None) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that can write nothing."""
+    with explained(path):
+        connection = connect(path)
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
 def prepare(path: Path | None) -> sqlite3.Connection:
     """The writer's connection to a ledger that is whole and of this version; makes or migrates it."""
     with explained(path):

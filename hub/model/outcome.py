@@ -18,9 +18,9 @@ class Act(Struct, frozen=True):
     """Number in the ledger; 0 while it is not yet written down."""
     at: Millis
     who: str
-    """Person id, or the name given at the command line."""
+    """Person id, the name given at the command line, or `user:NAME` of a user of the console."""
     source: str
-    """cli, web."""
+    """cli, web, console."""
     kind: str
     """See `hub.acts`."""
     target: str

@@ -23,11 +23,17 @@ codecs.register_error("geta", _geta)
 
 def sheet(headings: Sequence[str], rows: Iterable[Sequence[object]], encoding: str) -> bytes:
     """The whole file. Text that Excel would take for a formula gets an apostrophe in front."""
+    mark = codecs.BOM_UTF8 if encoding == "utf-8-sig" else b""
+    return mark + lines([headings], encoding) + lines(rows, encoding)
+
+
+def lines(rows: Iterable[Sequence[object]], encoding: str) -> bytes:
+    """Rows to follow a `sheet`, for one that is sent while it is made."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(headings)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue().encode(encoding, errors="geta" if encoding == "cp932" else "replace")
+    csv.writer(text, lineterminator="\r\n").writerows([_cell(value) for value in row] for row in rows)
+    if encoding == "cp932":
+        return text.getvalue().encode(encoding, errors="geta")
+    return text.getvalue().encode("utf-8", errors="replace")
 
 
 def _cell(value: object) -> object:

@@ -10,6 +10,7 @@ from hub.alerts.task_events import is_urgent
 from hub.clock import is_sane
 from hub.config.shapes import LEVELS, Gauge
 from hub.config.town import Town
+from hub.console.users import SIGNED
 from hub.links import Purpose
 from hub.model import Alert, Command, Event, EventKind
 from hub.telling.audience import Audience, resolve
@@ -88,8 +89,8 @@ def fields(scene: Scene, alert: Alert, event: Event, commands: Collection[Comman
 
 
 def name_of(town: Town, who: str) -> str:
-    """Of a person of the town; any other who did something is named as given."""
-    return town.people[who].name if who in town.people else who
+    """Of a person of the town; any other who did something is named as given, a user of the console not."""
+    return town.people[who].name if who in town.people else "" if who.startswith(SIGNED) else who
 
 
 def _task(scene: Scene, alert: Alert, event: Event) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def _page(request: Request, here: Visit, did: str) -> Response:
         style=page.map.style if page.map else "",
         page=page,
         did=did if did in DONE else "",
-        first=name_of(pages.town, task.who) if task and task.who else "",
+        first=name_of(pages.town, task.who, here.lang) if task and task.who else "",
         etas=ETAS,
         usual_eta=USUAL_ETA,
     )
@@ -169,7 +169,7 @@ async def _read(
     if do == "label" and said.get("label") in LABELS:
         return capture.Filled({"label": said["label"]}, {})
     if do == "cancel":
-        cause = _cause(said)
+        cause = cause_of(said)
         return capture.Filled({"cause": cause}, {} if cause else {"cause": "choose"})
     return capture.Filled({}, {})
 
@@ -191,7 +191,7 @@ async def _photo(pages: Pages, here: Visit, form: FormData, said: Mapping[str, s
     return (before if known else ""), ""
 
 
-def _cause(said: Mapping[str, str]) -> str:
+def cause_of(said: Mapping[str, str]) -> str:
     """In the town's own language: it stands in what everybody is told."""
     own = clean(said.get("cause_text", ""), CAUSE_LENGTH)
     cause = said.get("cause", "")

@@ -13,6 +13,7 @@ from hub import maps, wording
 from hub.clock import is_sane
 from hub.config.shapes import Device, Person, Role
 from hub.config.town import Town
+from hub.console.users import SIGNED
 from hub.model import Act, Alert, AlertState, Event, EventKind, Mode, Reading, Stage
 from hub.web import offer
 from hub.web.sketch import Sketch, sketch
@@ -165,8 +166,10 @@ def position(alert: Alert, device: Device | None) -> tuple[float, float] | None:
     return (device.lat, device.lon) if device else None
 
 
-def name_of(town: Town, who: str) -> str:
-    """A person's name as the town knows it, or as it was given."""
+def name_of(town: Town, who: str, lang: str = "ja") -> str:
+    """A person's name as the town knows it, or as it was given. Users of the console are the town office."""
+    if who.startswith(SIGNED):
+        return words()["who"]["office"][lang == "en"]
     person = town.people.get(who)
     return wording.values.clean(person.name if person else who)
 
@@ -215,7 +218,7 @@ def _status(
     if alert.label in ("true", "false", "unknown"):
         yield says(lang, f"status.label_{alert.label}")
     if names and alert.acknowledged:
-        who = _join((name_of(town, id) for id in alert.acknowledged), lang)
+        who = _join((name_of(town, id, lang) for id in alert.acknowledged), lang)
         yield says(lang, "status.acknowledged", who=who)
     if task is None or alert.state is not AlertState.OPEN:
         return
@@ -225,9 +228,9 @@ def _status(
         return
     eta = format_time(task.eta, now, town.zone_info) if task.eta else ""
     key = f"status.{task.stage.value}_{mine}"
-    yield says(lang, key, who=name_of(town, task.who), eta=eta)
+    yield says(lang, key, who=name_of(town, task.who, lang), eta=eta)
     if names and task.others:
-        yield says(lang, "status.others", who=_join((name_of(town, id) for id in task.others), lang))
+        yield says(lang, "status.others", who=_join((name_of(town, id, lang) for id in task.others), lang))
 
 
 def _dangers(alert: Alert, device: Device | None, person: Person, lang: str) -> Iterable[Markup]:
@@ -269,19 +272,26 @@ def _story(
 ) -> Iterable[Line]:
     until = alert.closed_at if alert.closed_at is not None else now
     for event in events[-NEWEST:]:
-        key = f"event.{event.kind.value}"
         hidden = event.kind in OF_PEOPLE and not names
-        if known(key) and event.kind not in UNTOLD and not hidden and event.at <= until:
-            said = says(lang, key, **_said(event, town, lang, names=names))
+        who = name_of(town, event.who, lang) if event.who and names else plain(lang, "told.somebody")
+        if event.at <= until and not hidden and (said := fact(event, who, lang)):
             yield Line(format_time(event.at, now, town.zone_info), said)
 
 
-def _said(event: Event, town: Town, lang: str, *, names: bool) -> dict[str, Any]:
+def fact(event: Event, who: str, lang: str) -> Markup | None:
+    """What one event says, `who` being the name of who brought it about; None: nothing that is told."""
+    key = f"event.{event.kind.value}"
+    if event.kind in UNTOLD or not known(key):
+        return None
+    return says(lang, key, **_said(event, who, lang))
+
+
+def _said(event: Event, who: str, lang: str) -> dict[str, Any]:
     english = lang == "en"
     threshold = words()["threshold"].get(event.level or event.detail, ("", ""))[english]
     results = f"result.{event.detail}"
     return {
-        "who": name_of(town, event.who) if event.who and names else plain(lang, "told.somebody"),
+        "who": who,
         "minutes": event.window // MINUTE,
         "count": event.count,
         "species": _species(event.species, lang),

@@ -82,11 +82,11 @@ def line(alert: Alert, town: Town, person: Person, now: Millis, *, lang: str, pa
         open_for=span(lang, now - alert.opened_at),
         stage=task.stage.value if task else "",
         waiting_for=span(lang, now - _since(alert)),
-        who=name_of(town, task.who) if task and task.who else "",
-        others=tuple(name_of(town, other) for other in task.others) if task else (),
+        who=name_of(town, task.who, lang) if task and task.who else "",
+        others=tuple(name_of(town, other, lang) for other in task.others) if task else (),
         eta=format_time(eta, now, zone) if eta is not None else "",
         is_late=eta is not None and now > eta,
-        acknowledged=tuple(name_of(town, who) for who in alert.acknowledged),
+        acknowledged=tuple(name_of(town, who, lang) for who in alert.acknowledged),
         can=may(alert, person),
         page=page,
     )
@@ -134,7 +134,7 @@ def hushes(state: State, town: Town, now: Millis, *, lang: str) -> list[Hush]:
             what=(held.name if room == "drill" else "") or _target(target, room, town, english=lang == "en"),
             since=format_time(held.since, now, town.zone_info) if held.since > now else "",
             until=format_time(held.since + held.lasts, now, town.zone_info),
-            who=name_of(town, held.who),
+            who=name_of(town, held.who, lang),
         )
         for room, target, held in ordered
     ]

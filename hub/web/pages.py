@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from devices.frame import Millis
 from hub.clock import is_sane
@@ -20,7 +21,7 @@ from hub.notify.sending.reasons import UnusableError
 from hub.web.files import URLS
 from hub.web.guard import Haste, TooLargeError, policy
 from hub.web.photos import Photos
-from hub.web.words import LANGS, known, phone, plain, says, telephone, word
+from hub.web.words import LANGS, known, load, phone, plain, says, telephone, word
 
 if TYPE_CHECKING:
     from hub.app import Hub
@@ -59,6 +60,8 @@ class Pages:
         self.acting = asyncio.Lock()
         """Held from the look at an alert to the act on it, so that two people do not both come first."""
         self.mistakes = Haste(MISTAKES_A_MINUTE)
+        self.ending: list[Callable[[], None]] = []
+        """Called when the pages are about to go: what never ends by itself ends now."""
         self._templates = Environment(
             loader=FileSystemLoader([HERE / "templates", HERE.parent / "console" / "templates"]),
             autoescape=select_autoescape(),
@@ -97,6 +100,12 @@ class Pages:
 
     def now(self) -> Millis:
         return self.hub.clock.now()
+
+    def prepare(self) -> None:
+        """What the first page would hold up the loop for: words and templates. Called in a thread."""
+        load()
+        for template in self._templates.list_templates():
+            self._templates.get_template(template)
 
     def subject(self, purpose: Purpose, token: str) -> Subject:
         """What a link names. Refused: it is not one of ours, or its time is over."""
@@ -173,5 +182,8 @@ async def refuse(request: Request, error: Exception) -> Response:
     why = error.why if isinstance(error, Refused) else "forged"
     said = getattr(error, "status", 0) or getattr(error, "status_code", 500)
     status = STATUSES.get(type(error), int(said))
+    if request.url.path.startswith("/api/"):
+        code = {404: "no_such_path", 405: "method", 500: "broken"}.get(status, "refused")
+        return JSONResponse({"error": code, "detail": ""}, status, getattr(error, "headers", None))
     why = {400: "broken", 405: "method", 413: "large", 500: "broken"}.get(status, why)
     return pages_of(request).render(request, "notice.html", language(request), status=status, why=why)

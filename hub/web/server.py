@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -56,7 +57,7 @@ def application(pages: Pages) -> ASGIApp:
     )
     app.state.pages, app.state.console = pages, console
     app.router.redirect_slashes = False  # it would believe the Host header, and leave HTTPS
-    return Guard(app, Haste(POSTS_A_MINUTE))
+    return Guard(GZipMiddleware(app, compresslevel=5, thread_minimum_size=32_000), Haste(POSTS_A_MINUTE))
 
 
 class Peer:
@@ -119,6 +120,7 @@ async def serve(hub: "Hub", settings: Web) -> None:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=1,
     )
+    await asyncio.to_thread(pages.prepare)
     with await _listening(settings) as listener:
         hub.web_port = listener.getsockname()[1]
         log.info("pages at %s:%d", settings.host, hub.web_port)
@@ -129,6 +131,8 @@ async def serve(hub: "Hub", settings: Web) -> None:
             await asyncio.shield(serving)
         finally:
             forgetting.cancel()
+            for end in pages.ending:
+                end()
             server.should_exit = True
             await asyncio.wait({serving})
 
@@ -150,7 +154,7 @@ async def _listening(settings: Web) -> socket.socket:
     while True:
         try:
             family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-            return socket.create_server((settings.host, settings.port), family=family, backlog=AT_ONCE)
+            listener = socket.create_server((settings.host, settings.port), family=family, backlog=AT_ONCE)
         except OSError as error:
             if not said:
                 log.error(
@@ -159,3 +163,7 @@ async def _listening(settings: Web) -> socket.socket:
                 )  # fmt: skip
             said = True
             await asyncio.sleep(RETRY_S)
+        else:
+            # asyncio leaves it out for sockets made so; each answer's body would wait 40 ms for an ACK.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return listener

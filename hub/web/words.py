@@ -1,5 +1,5 @@
 """The words of the pages, from `hub/wording/pages.yaml`: Japanese, English and easy Japanese; those of the
-console, from `console.yaml` beside it, without the last.
+console, from the files in `console/` beside it, without the last.
 
 `group.key: [Japanese, English]`, with easy Japanese as a third where it differs. `[漢字|かんじ]` is
 read aloud in small signs above.
@@ -11,9 +11,9 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-import yaml
 from markupsafe import Markup, escape
 
+from hub.wording.files import read
 from hub.wording.values import words
 
 LANGS = ("ja", "ja-easy", "en")
@@ -21,14 +21,20 @@ FURIGANA = re.compile(r"\[([^\[\]|]+)\|([^\[\]|]+)\]")
 
 PHONE = re.compile(r"\+?[0-9][0-9()\- ]{6,}[0-9]|\b1(?:10|19)\b")
 
-_FILES = [Path(__file__).parents[1] / "wording" / name for name in ("pages.yaml", "console.yaml")]
+_WORDING = Path(__file__).parents[1] / "wording"
+FILES = (_WORDING / "pages.yaml", *sorted(_WORDING.glob("console/*.yaml")))
+
+
+def load() -> None:
+    """What is else read at the first word."""
+    _texts()
 
 
 @cache
 def _texts() -> dict[str, dict[str, list[str]]]:
     texts: dict[str, dict[str, list[str]]] = {}
-    for file in _FILES:
-        texts |= yaml.safe_load(file.read_text(encoding="utf-8"))
+    for file in FILES:
+        texts |= read(file)
     return texts
 
 
@@ -51,8 +57,12 @@ def says(lang: str, key: str, **values: Any) -> Markup:
 
 def plain(lang: str, key: str, **values: Any) -> str:
     """The same for where there is no HTML: the title of a page, a label read aloud."""
-    bare = re.sub(r"<rp>.*?</rp>|<rt>.*?</rt>|</?ruby>", "", says(lang, key, **values))
-    return unescape(bare)
+    return bare(says(lang, key, **values))
+
+
+def bare(said: Markup) -> str:
+    """What `says` gave, without what HTML needs."""
+    return unescape(re.sub(r"<rp>.*?</rp>|<rt>.*?</rt>|</?ruby>", "", said))
 
 
 def word(lang: str, group: str, code: str) -> str:

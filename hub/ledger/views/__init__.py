@@ -1,0 +1,1 @@
+"""What pages read of the ledger: functions of a connection, for `Ledger.view`."""
