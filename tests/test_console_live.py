@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,12 @@ async def test_long_answers_come_compressed_and_the_stream_does_not_wait_for_it(
     async with opened(viewer) as page:
         assert "content-encoding" not in page.answer.headers
         assert (await page.next())[0] == "hello"
+
+
+async def test_a_page_that_was_made_before_an_alert_learns_of_it_with_the_first_word(viewer: Visitor) -> None:
+    made = re.compile(r'name="made-at" content="(-?\d+)"')
+    early = (await viewer.get("/console")).text
+    await says(viewer.hub, 1, e=[BOAR])
+    async with opened(viewer) as page:
+        _, said = await page.next()
+    assert said["alerts_at"] >= int(made.findall(early)[0])

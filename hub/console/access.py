@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from hub.config.settings import Console as Settings
 from hub.console import sessions
-from hub.console.live import Live
+from hub.console.live import Live, ticks
 from hub.console.passwords import Passwords
 from hub.console.sessions import ConsoleSession
 from hub.console.users import Account, ConsoleRole, User, is_identity, may, role_of
@@ -238,6 +238,8 @@ def _refusal(request: Request, why: str, status: int) -> Response:
 # --- pages ----------------------------------------------------------------------------------------
 
 
+READ_BEFORE_MS = 2_000
+"""So long before it is made a page may have read what it shows."""
 MENU = ("now", "map", "rivers", "devices", "messages", "deterrents", "history")
 OWN_PAGES = {ConsoleRole.VIEWER: ("me",), ConsoleRole.OPERATOR: ("me",), ConsoleRole.ADMIN: ("me", "users")}
 
@@ -263,6 +265,7 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
         "has_session": session_of(request) is not None,
         "csrf": csrf_of(request),
         "query": f"?lang={lang}" if chosen else "",
+        "made_at": ticks() - READ_BEFORE_MS,
         "roles": list(ConsoleRole),
     }
     page = pages_of(request).render(request, template, lang, status=status, script=True, **(shown | values))

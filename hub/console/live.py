@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from hub.clock import monotonic
 from hub.model import Outcome
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ MOST_LISTENERS = 40
 
 OF_THE_TOWN = frozenset({"silence", "maintenance", "drill", "hub", "storm"})
 """Rooms of the state."""
+
+
+def ticks() -> int:
+    """The monotonic clock in ms."""
+    return round(monotonic() * 1000)
 
 
 class Changes(Struct):
@@ -79,9 +85,11 @@ class Listener:
 
 
 class Live:
-    """All open pages of one hub. Where there is none, an outcome costs one look at an empty list."""
+    """All open pages of one hub. Where there is none, an outcome costs two looks at empty lists."""
 
     def __init__(self, hub: "Hub") -> None:
+        self.alerts_at = 0
+        """When an alert changed last, ms of the monotonic clock: a page made before it has not seen it."""
         self._listeners: list[Listener] = []
         hub.observers.append(self._note)
         hub.settled.append(self._settled)
@@ -105,6 +113,8 @@ class Live:
             listener.end()
 
     def _note(self, outcome: Outcome) -> None:
+        if outcome.alerts:
+            self.alerts_at = ticks()
         for listener in self._listeners:
             listener.note(outcome)
 

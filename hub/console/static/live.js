@@ -3,16 +3,17 @@ const APART_MS = 1000;
 const BUSY_MS = 5000; // somebody writes in what has changed
 const lost = document.getElementById("lost");
 const waiting = new Set();
-let source, since, fetching = false, again = 0;
+const madeAt = Number(document.querySelector("meta[name=made-at]").content);
+let source, heard = false, fetching = false, again = 0;
 
 function open() {
   if (source || document.hidden) return;
   source = new EventSource("/api/v1/stream");
-  source.addEventListener("hello", () => {
+  source.addEventListener("hello", (event) => {
     lost.hidden = true;
-    // What happened before we listened was not told to us; a page that was just made holds it.
-    if (since) told(null);
-    since = Date.now();
+    // What happened before we listened was not told to us.
+    if (heard || JSON.parse(event.data).alerts_at >= madeAt) told(null);
+    heard = true;
   });
   source.addEventListener("changed", (event) => told(JSON.parse(event.data)));
   source.addEventListener("error", () => {
@@ -53,6 +54,7 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.redirected) return location.reload(); // to the login
     if (answer.ok) {
+      lost.hidden = source?.readyState === EventSource.OPEN;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const id of [...waiting]) if (swap(id, page.getElementById(id))) waiting.delete(id);
       document.dispatchEvent(new CustomEvent("naruko:swapped"));
