@@ -7,24 +7,39 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
+from starlette.routing import Match
 
 from hub.cli import main
-from hub.config.settings import Web
+from hub.config.settings import Console, Web
 from hub.config.town import Town
+from hub.console.pages.history import Asked
+from hub.console.routes import ROUTES
 from hub.dashboards.__main__ import main as make
 from hub.dashboards.folder import FOLDERS, PAGES, files
+from hub.dashboards.levels import KIND
 from hub.dashboards.panels import TILES
 from tests import towns
 from tests.fleets import ROOT, example_town
 
 HERE = ROOT / "config/grafana"
 CHANGED = "gauge-biwabashi"
+HUB = "https://naruko.example.jp"
+CONSOLE = Web(console=Console())
+BELONGS = {
+    "overview": {"", "/map"},
+    "river": {"/rivers"},
+    "wildlife": {"/deterrents", "/history"},
+    "devices": {"/devices"},
+    "hub": {""},
+}
+"""Dashboard -> pages under /console."""
 
 
 def dashboards(town: Town) -> dict[str, dict[str, Any]]:
@@ -34,6 +49,21 @@ def dashboards(town: Town) -> dict[str, dict[str, Any]]:
 
 def all_panels(town: Town) -> list[tuple[str, dict[str, Any]]]:
     return [(name, panel) for name, made in dashboards(town).items() for panel in made["panels"]]
+
+
+def reached(town: Town, web: Web | None = CONSOLE, hub_url: str = f"{HUB}/") -> Town:
+    site = town.site.model_copy(update={"hub_url": hub_url})
+    return replace(town, hub=town.hub.model_copy(update={"web": web, "site": site}))
+
+
+def leading_out(node: Any) -> list[str]:
+    """All addresses of links below it."""
+    if isinstance(node, list):
+        return [url for one in node for url in leading_out(one)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["url"]] if "targetBlank" in node and "url" in node else []
+    return own + leading_out([*node.values()])
 
 
 def test_what_stands_in_config_is_what_the_example_town_gives(tmp_path: Path) -> None:
@@ -154,13 +184,69 @@ def test_a_colour_never_stands_without_words() -> None:
     assert all(result["text"] for result in results)
 
 
-def test_the_hubs_own_page_is_linked_where_it_can_be_reached() -> None:
-    assert "/console" not in "".join(files(example_town()).values())
-    town = towns.valley()
-    site = town.site.model_copy(update={"hub_url": "https://naruko.example.jp/"})
-    reached = replace(town, hub=town.hub.model_copy(update={"web": Web(), "site": site}))
-    for made in dashboards(reached).values():
-        assert "https://naruko.example.jp/console" in [link["url"] for link in made["links"] if "url" in link]
+def test_each_dashboard_leads_to_the_pages_of_the_console_that_belong_to_it() -> None:
+    for name, made in dashboards(reached(example_town())).items():
+        pages = BELONGS[Path(name).stem]
+        assert {url for link in made["links"] if (url := link.get("url"))} == {
+            f"{HUB}/console{page}" for page in pages
+        }
+
+
+@pytest.mark.parametrize("web", [None, Web(), CONSOLE])
+def test_without_a_console_that_can_be_reached_nothing_leads_to_it(web: Web | None) -> None:
+    town = example_town()
+    hub_url = "" if web is CONSOLE else HUB
+    assert files(reached(town, web, hub_url)) == files(town)
+    assert all(not leading_out(made) for made in dashboards(town).values())
+
+
+def test_every_link_leads_to_a_page_that_there_is() -> None:
+    town = reached(example_town())
+    found = {url for made in dashboards(town).values() for url in leading_out(made)}
+    assert {f"{HUB}/console/devices/{id}" for id in town.devices if town.devices[id].trap} <= found
+    for url in found:
+        assert url.startswith(f"{HUB}/console")
+        parts = urlsplit(url)
+        scope = {"type": "http", "method": "GET", "path": parts.path}
+        assert any(route.matches(scope)[0] is Match.FULL for route in ROUTES), url
+        page, id = [*parts.path.split("/")[2:], "", ""][:2]
+        assert not id or id.startswith("${") or (page == "devices" and id in town.devices), url
+        if page == "history":
+            asked = {key: value for key, (value,) in parse_qs(parts.query).items()}
+            assert asked.keys() <= set(Asked.__struct_fields__), url
+            assert asked.get("kind", "") in {"", *KIND}, url
+            assert asked.get("zone", "") in {"", *town.zones}, url
+        if parts.fragment:
+            assert town.devices[parts.fragment.removeprefix("river-")].gauge, url
+
+
+def test_a_link_out_of_a_row_takes_the_value_and_not_the_words_that_stand_for_it() -> None:
+    made = dashboards(reached(example_town())).values()
+    row = [url for one in made for url in leading_out(one) if "${" in url]
+    assert {"alerts", "devices"} == {urlsplit(url).path.split("/")[2] for url in row}
+    assert all(url.endswith("/${__value.raw:percentencode}") for url in row)
+
+
+def test_every_row_of_an_alert_opens_its_page() -> None:
+    for name, panel in all_panels(reached(example_town())):
+        if panel["type"] not in ("table", "geomap") or 'FROM "alert"' not in panel["targets"][0]["query"]:
+            continue
+        assert ', "id" FROM "alert"' in panel["targets"][0]["query"], (name, panel["title"])
+        (page,) = [one for one in panel["fieldConfig"]["overrides"] if one["matcher"]["options"] == "id"]
+        assert "/console/alerts/" in str(page["properties"])
+
+
+def test_each_gauge_leads_to_its_river() -> None:
+    town = reached(example_town())
+    made = dashboards(town)["dashboards/ja/river.json"]["panels"]
+    found = [link["url"] for panel in made for link in panel.get("links", [])]
+    assert set(found) == {f"{HUB}/console/rivers?all#river-{d.id}" for d in town.devices.values() if d.gauge}
+
+
+def test_the_page_of_the_days_left_is_named_only_where_there_is_one() -> None:
+    for town, named in ((example_town(), False), (reached(example_town()), True)):
+        (charge,) = [p for _, p in all_panels(town) if p["title"] == "Battery charge"]
+        assert ("days left" in charge["description"]) is named
 
 
 def test_a_town_without_rivers_or_with_odd_names_has_dashboards_too() -> None:
@@ -196,7 +282,8 @@ def test_the_compose_file_lets_nobody_in_without_a_password_and_listens_at_home_
 
 def test_the_sdk_reads_what_it_has_written() -> None:
     register_default_plugins()
-    for name, made in dashboards(example_town()).items():
+    both = [*dashboards(example_town()).items(), *dashboards(reached(example_town())).items()]
+    for name, made in both:
         again = json.loads(json.dumps(Dashboard.from_json(made), cls=JSONEncoder))
         assert again["uid"] == made["uid"]
         for before, after in zip(made["panels"], again["panels"], strict=True):

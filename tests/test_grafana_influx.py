@@ -22,6 +22,7 @@ from hub.rounds import tick
 from tests import servers
 from tests.fleets import example_town, fleet_of
 from tests.points import forwarded, forwarding, until
+from tests.test_grafana import dashboards, reached
 from tests.towns import DAY, HOUR, SECOND
 
 DATABASE = "grafana"
@@ -101,6 +102,19 @@ def asked() -> dict[str, str]:
 def test_a_question_is_answered_with_rows(story: Story, where: str) -> None:
     series = story.rows(asked()[where])
     assert any(value is not None for one in series for row in one["values"] for value in row[1:])
+
+
+def test_the_column_that_opens_an_alert_holds_its_id(story: Story) -> None:
+    boards = dashboards(reached(example_town()))
+    asked = {t["query"] for one in boards.values() for p in one["panels"] for t in p["targets"]}
+    opening = [query for query in asked if ', "id" FROM' in query]
+    assert len(opening) == 4
+    known = {row[1] for one in story.rows('SELECT "id" FROM "alert"') for row in one["values"]}
+    for query in opening:
+        series = story.rows(query)
+        ids = {row[one["columns"].index("id")] for one in series for row in one["values"]}
+        assert ids
+        assert ids <= known
 
 
 def test_both_languages_ask_the_same_but_for_the_names_of_columns() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -318,3 +319,25 @@ async def test_a_cancelled_task_still_finishes_its_commit(path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert ledger.counts()["messages"] == 3
+
+
+async def test_a_thread_that_still_reads_when_the_ledger_is_closed_harms_nobody(path: Path) -> None:
+    ledger = Ledger.open(path, SETTINGS)
+    await ledger.store(Outcome(readings=[reading(at=NOW + n) for n in range(20_000)]))
+    slow, is_reading = "SELECT sum(a.at * b.at) FROM reading a, reading b", threading.Event()
+    outcomes: list[str] = []
+
+    def read() -> None:
+        with ledger._bulk_lock:
+            ledger._bulk.set_progress_handler(is_reading.set, 1_000)
+            try:
+                ledger._bulk.execute(slow).fetchone()
+            except sqlite3.OperationalError as error:
+                outcomes.append(str(error))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    await asyncio.to_thread(is_reading.wait)
+    ledger.close()
+    thread.join(30)
+    assert outcomes == ["interrupted"]

@@ -3,11 +3,10 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
 from hub.config.shapes import Kind
-from hub.dashboards.overview import columns
+from hub.dashboards.overview import alert_id, columns
 from hub.dashboards.page import Book
 from hub.dashboards.panels import bars, lines, strips, table
-from hub.dashboards.query import ACTUAL, DEVICES, EACH, IN_TIME, InfluxQuery
-from hub.dashboards.river import named_devices
+from hub.dashboards.query import ACTUAL, DEVICES, EACH, IN_TIME, InfluxQuery, each_device
 
 FAULTS = "/^(silent|gateway|battery|babble|clock|flapping|hub|missed)$/"
 MEASUREMENTS: dict[str, tuple[str, str]] = {
@@ -36,6 +35,7 @@ def dashboard(book: Book) -> Dashboard:
             (9, [(24, _faults(book))]),
             (8, [(12, _alive(book)), (12, _warm(book))]),
         ],
+        hub=("now",),
     )
 
 
@@ -73,7 +73,7 @@ def _faults(book: Book) -> Panel:
         ),
         [
             InfluxQuery(
-                'SELECT "device", "kind", "severity", "state" FROM "alert"'
+                f'SELECT "device", "kind", "severity", "state"{alert_id(book)} FROM "alert"'
                 f' WHERE {IN_TIME} AND {ACTUAL} AND "kind" =~ {FAULTS} ORDER BY time DESC LIMIT 500',
                 table=True,
             )
@@ -83,24 +83,15 @@ def _faults(book: Book) -> Panel:
     )
 
 
-def _of_gateways(what: str) -> list[InfluxQuery]:
-    return [
-        InfluxQuery(
-            f'SELECT {what} AS "value" FROM "gateway" WHERE {IN_TIME} GROUP BY {EACH}, "device" fill(none)',
-            alias="$tag_device",
-        )
-    ]
-
-
 def _disk(book: Book) -> Panel:
     return lines(
         book.say(("ゲートウェイの空き容量", "Free disk of the gateways")),
         book.say(("区間で最も少ない空き（%）。", "The least in each interval, per cent.")),
-        _of_gateways('min("disk_free_pct")'),
+        [each_device('min("disk_free_pct") AS "value"', '"gateway"')],
         unit="percent",
         decimals=0,
         interval="10m",
-        overrides=named_devices(book, Kind.GATEWAY),
+        overrides=book.named_devices(Kind.GATEWAY),
     )
 
 
@@ -113,11 +104,11 @@ def _alive(book: Book) -> Panel:
                 "The lowest voltage in each interval. A gap: it was not heard.",
             )
         ),
-        _of_gateways('min("battery_v")'),
+        [each_device('min("battery_v") AS "value"', '"gateway"')],
         unit="volt",
         decimals=1,
         interval="10m",
-        overrides=named_devices(book, Kind.GATEWAY),
+        overrides=book.named_devices(Kind.GATEWAY),
     )
 
 
@@ -125,9 +116,9 @@ def _warm(book: Book) -> Panel:
     return lines(
         book.say(("ゲートウェイの基板温度", "Board temperature of the gateways")),
         book.say(("区間で最も高い温度（℃）。", "The highest in each interval, °C.")),
-        _of_gateways('max("board_c")'),
+        [each_device('max("board_c") AS "value"', '"gateway"')],
         unit="celsius",
         decimals=0,
         interval="10m",
-        overrides=named_devices(book, Kind.GATEWAY),
+        overrides=book.named_devices(Kind.GATEWAY),
     )

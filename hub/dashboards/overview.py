@@ -1,18 +1,19 @@
 """The whole town at one glance: what is going on, where, and which devices are heard."""
 
-from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
+from grafana_foundation_sdk.models.dashboard import (
+    Dashboard,
+    DashboardRegexMapOptions,
+    Panel,
+    RegexMap,
+    ValueMappingResult,
+)
 
 from hub.config.shapes import Kind
-from hub.dashboards.levels import KIND
+from hub.dashboards.links import ALERT, DEVICE, ROW
 from hub.dashboards.page import Book
 from hub.dashboards.panels import Override, bars, coloured, geomap, renamed, stat, table
 from hub.dashboards.query import ACTUAL, EACH, IN_TIME, InfluxQuery, constant, name, of
 
-NEWEST = (
-    'SELECT last("severity") AS "severity", "state", "level", "species", "count", "confirmed" FROM "alert"'
-    f' WHERE {IN_TIME} AND {ACTUAL} GROUP BY "device", "kind"'
-)
-"""The last word of each alert's device and kind."""
 HEARD = {
     Kind.RIVER: "level_m",
     Kind.RAIN: "rain_mm",
@@ -39,7 +40,13 @@ def dashboard(book: Book) -> Dashboard:
             (14, [(12, _where(book)), (12, _devices(book))]),
             (8, [(24, _over_time(book))]),
         ],
+        hub=("now", "map"),
     )
+
+
+def alert_id(book: Book) -> str:
+    """The column that leads to an alert's page, for the end of what a table of alerts selects."""
+    return ', "id"' if book.console else ""
 
 
 def columns(book: Book) -> list[Override]:
@@ -62,7 +69,19 @@ def columns(book: Book) -> list[Override]:
     shown = [*coloured(cells), *((field, {"mappings": [mapping]}) for field, mapping in plain.items())]
     for field, different in [*shown, *renamed({field: book.say(said) for field, said in titles.items()})]:
         found.setdefault(field, {}).update(different)
-    return list(found.items())
+    return [*found.items(), *([_page(book)] if book.console else [])]
+
+
+def _page(book: Book) -> Override:
+    open_it = ValueMappingResult(text=book.say(("開く", "open")), index=0)
+    return (
+        "id",
+        {
+            "displayName": book.say(("ハブの画面", "Hub")),
+            "mappings": [RegexMap(options=DashboardRegexMapOptions(pattern=".+", result=open_it))],
+        }
+        | book.leading(ALERT, f"/alerts/{ROW}"),
+    )
 
 
 def _counts(book: Book) -> Panel:
@@ -83,7 +102,7 @@ def _counts(book: Book) -> Panel:
         ],
         unit="none",
         painted=False,
-        overrides=[(kind, {"displayName": book.say(text)}) for kind, text in KIND.items()],
+        overrides=book.named_kinds(),
         no_value=book.say(("警報なし", "no alert")),
     )
 
@@ -97,7 +116,13 @@ def _alerts(book: Book) -> Panel:
                 "Those that are open and those that ended in the time shown. No place of a trap, no person.",
             )
         ),
-        [InfluxQuery(NEWEST, table=True)],
+        [
+            InfluxQuery(
+                'SELECT last("severity") AS "severity", "state", "level", "species", "count", "confirmed"'
+                f'{alert_id(book)} FROM "alert" WHERE {IN_TIME} AND {ACTUAL} GROUP BY "device", "kind"',
+                table=True,
+            )
+        ],
         unit="none",
         overrides=columns(book),
     )
@@ -115,8 +140,9 @@ def _where(book: Book) -> Panel:
         ),
         [
             InfluxQuery(
-                'SELECT last("severity") AS "severity", "state", "lat", "lon" FROM "alert"'
-                f' WHERE {IN_TIME} AND {ACTUAL} AND "lat" > -90 GROUP BY "device", "kind"',
+                'SELECT last("severity") AS "severity", "state", "lat", "lon"'
+                f'{alert_id(book)} FROM "alert" WHERE {IN_TIME} AND {ACTUAL} AND "lat" > -90'
+                ' GROUP BY "device", "kind"',
                 table=True,
             )
         ],
@@ -171,7 +197,7 @@ def _devices(book: Book) -> Panel:
             "symbol": {"mode": "fixed", "fixed": "img/icons/marker/circle.svg"},
         },
         unit="none",
-        overrides=[("device", {"mappings": [book.devices()]})],
+        overrides=[("device", {"mappings": [book.devices()]} | book.leading(DEVICE, f"/devices/{ROW}"))],
     )
 
 
@@ -200,5 +226,5 @@ def _over_time(book: Book) -> Panel:
         ],
         unit="none",
         interval="1h",
-        overrides=[(kind, {"displayName": book.say(text)}) for kind, text in KIND.items()],
+        overrides=book.named_kinds(),
     )

@@ -21,7 +21,8 @@ from msgspec import Struct
 from hub.config.shapes import Device, Kind
 from hub.config.town import Town
 from hub.dashboards.levels import KIND, SEVERITY, STATE, THRESHOLD, Text, named
-from hub.dashboards.panels import placed
+from hub.dashboards.links import DEVICE, PAST, console_of, of_data, to_page
+from hub.dashboards.panels import Override, placed
 from hub.dashboards.query import ACTUAL, IN_TIME, SOURCE, InfluxEvents
 from hub.wording.values import words
 
@@ -48,6 +49,28 @@ class Book(Struct, frozen=True):
         """Those whose place may be shown: no trap, and nothing that people or dogs carry."""
         secret = (Kind.TRAP, Kind.TRACKER)
         return [d for d in self.town.devices.values() if d.trap is None and self.town.kind(d) not in secret]
+
+    @property
+    def console(self) -> str:
+        return console_of(self.town)
+
+    def leading(self, title: Text, path: str) -> dict[str, object]:
+        """What is different about a field whose values lead to `path` under the console."""
+        return of_data(self.console, self.say(title), path)
+
+    def named_devices(self, *kinds: Kind) -> list[Override]:
+        """Series that are named by the id of a device get its name, and lead to its page."""
+        return [
+            (device.id, {"displayName": self.name(device)} | self.leading(DEVICE, f"/devices/{device.id}"))
+            for device in self.of(*kinds)
+        ]
+
+    def named_kinds(self) -> list[Override]:
+        """Series that are named by a kind of alert get its words, and lead to those of the past."""
+        return [
+            (kind, {"displayName": self.say(text)} | self.leading(PAST, f"/history?kind={kind}"))
+            for kind, text in KIND.items()
+        ]
 
     def devices(self) -> ValueMap:
         """Id -> name, without the place."""
@@ -78,9 +101,11 @@ class Book(Struct, frozen=True):
         description: Text,
         rows: Sequence[tuple[int, Sequence[tuple[int, Panel]]]],
         *,
+        hub: Sequence[str],
         variables: Sequence[VariableModel] = (),
         since: str = "now-24h",
     ) -> Dashboard:
+        """`hub`: the pages of the console that belong to it."""
         site = self.town.site
         panels: list[Panel | RowPanel] = [*placed(rows)]
         return Dashboard(
@@ -96,7 +121,7 @@ class Book(Struct, frozen=True):
             panels=panels,
             templating=DashboardDashboardTemplating(list_val=list(variables)),
             annotations=AnnotationContainer(list_val=self._marks()),
-            links=self._links(),
+            links=self._links(hub),
         )
 
     def _marks(self) -> list[AnnotationQuery]:
@@ -118,8 +143,9 @@ class Book(Struct, frozen=True):
             if severity
         ]
 
-    def _links(self) -> list[DashboardLink]:
-        links = [
+    def _links(self, hub: Sequence[str]) -> list[DashboardLink]:
+        own = [to_page(self.console, page, LANGUAGES[self.lang]) for page in hub] if self.console else []
+        return [
             DashboardLink(
                 title=self.say(("鳴子の画面", "Naruko's dashboards")),
                 type_val=DashboardLinkType.DASHBOARDS,
@@ -138,16 +164,5 @@ class Book(Struct, frozen=True):
                 as_dropdown=True,
                 keep_time=True,
             ),
+            *own,
         ]
-        if self.town.has_pages:
-            links.append(
-                DashboardLink(
-                    title=self.say(("ハブの画面", "The hub's own page")),
-                    type_val=DashboardLinkType.LINK,
-                    url=f"{self.town.site.hub_url.rstrip('/')}/console",
-                    icon="external link",
-                    tooltip=self.say(("確認・停止はこちら", "to acknowledge and silence")),
-                    target_blank=True,
-                )
-            )
-        return links

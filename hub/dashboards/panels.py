@@ -6,6 +6,7 @@ from typing import Any
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.dashboard import (
     DashboardFieldConfigSourceOverrides,
+    DashboardLink,
     DataTransformerConfig,
     DynamicConfigValue,
     FieldConfig,
@@ -43,6 +44,7 @@ def panel(
     mappings: Sequence[ValueMap | RangeMap] = (),
     overrides: Sequence[Override] = (),
     transformations: Sequence[DataTransformerConfig] = (),
+    links: Sequence[DashboardLink] = (),
     decimals: int | None = None,
     interval: str | None = None,
     no_value: str | None = None,
@@ -59,6 +61,7 @@ def panel(
         interval=interval,
         options=dict(options),
         transformations=list(transformations) or None,
+        links=list(links) or None,
         field_config=FieldConfigSource(
             defaults=FieldConfig(
                 unit=unit,

@@ -71,6 +71,14 @@ def of(device: str) -> str:
     return f'"device" = {string(device)}'
 
 
+def each_device(selected: str, measurement: str, where: str = IN_TIME) -> InfluxQuery:
+    """A series a device, named by its id: `selected` in each interval."""
+    return InfluxQuery(
+        f'SELECT {selected} FROM {measurement} WHERE {where} GROUP BY {EACH}, "device" fill(none)',
+        alias="$tag_device",
+    )
+
+
 def constant(of: str, value: float) -> str:
     """A column that is the same in every row. InfluxQL has none of its own: it hangs on one with values."""
     return f"{of} * 0 + {value:.6f}" if value >= 0 else f"{of} * 0 - {-value:.6f}"

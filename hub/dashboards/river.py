@@ -1,12 +1,13 @@
 """Rivers: level against the thresholds by name, how fast it rises, rain, and how good the values are."""
 
-from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
+from grafana_foundation_sdk.models.dashboard import Dashboard, DashboardLink, Panel
 
 from hub.config.shapes import Device, Gauge, Kind
 from hub.dashboards.levels import FLAG, colour, named, set_levels, stages, threshold_name
+from hub.dashboards.links import to_gauge
 from hub.dashboards.page import Book
 from hub.dashboards.panels import Override, bars, lines, stat, strips
-from hub.dashboards.query import EACH, IN_TIME, InfluxQuery, constant, name, of
+from hub.dashboards.query import EACH, IN_TIME, InfluxQuery, constant, each_device, name, of
 
 MOST_AT = 'max("level_m")'
 """The highest in each interval: a mean would hide the top of a wave."""
@@ -29,11 +30,16 @@ def dashboard(book: Book) -> Dashboard:
             (8, [(12, _rise(book)), (12, _rain(book))]),
             (7, [(24, _flags(book))]),
         ],
+        hub=("rivers",),
     )
 
 
 def _station(book: Book, gauge: Gauge) -> str:
     return book.say((f"{gauge.river} {gauge.station}", f"{gauge.river_en}, {gauge.station_en}"))
+
+
+def _on_hub(book: Book, device: Device) -> list[DashboardLink]:
+    return to_gauge(book.console, device.id, book.say(("ハブの画面", "The hub's own page")))
 
 
 def _stage(book: Book, device: Device, gauge: Gauge) -> Panel:
@@ -56,6 +62,7 @@ def _stage(book: Book, device: Device, gauge: Gauge) -> Panel:
         decimals=2,
         mappings=stages(gauge, book.lang),
         no_value=book.say(("水位が届いていません", "no level has come")),
+        links=_on_hub(book, device),
     )
 
 
@@ -96,6 +103,7 @@ def _level(book: Book, device: Device, gauge: Gauge) -> Panel:
         decimals=2,
         interval="2m",
         overrides=overrides,
+        links=_on_hub(book, device),
     )
 
 
@@ -112,17 +120,11 @@ def _rise(book: Book) -> Panel:
                 "Change in m an hour: above 0 it rises, below 0 it falls.",
             )
         ),
-        [
-            InfluxQuery(
-                f'SELECT derivative({MOST_AT}, 1h) AS "m_h" FROM "river" WHERE {USABLE} AND {IN_TIME}'
-                f' GROUP BY {EACH}, "device" fill(none)',
-                alias="$tag_device",
-            )
-        ],
+        [each_device(f'derivative({MOST_AT}, 1h) AS "m_h"', '"river"', f"{USABLE} AND {IN_TIME}")],
         unit="suffix: m/h",
         decimals=2,
         interval="10m",
-        overrides=named_devices(book, Kind.RIVER),
+        overrides=book.named_devices(Kind.RIVER),
     )
 
 
@@ -130,19 +132,13 @@ def _rain(book: Book) -> Panel:
     return bars(
         book.say(("雨量", "Rain")),
         book.say(("1時間ごとの雨量（mm）。", "Rain in each hour, mm.")),
-        [
-            InfluxQuery(
-                f'SELECT sum("rain_mm") AS "mm" FROM "rain" WHERE {IN_TIME}'
-                f' GROUP BY {EACH}, "device" fill(none)',
-                alias="$tag_device",
-            )
-        ],
+        [each_device('sum("rain_mm") AS "mm"', '"rain"')],
         unit="lengthmm",
         decimals=1,
         interval="1h",
         overrides=[
             (device, different | {"custom.stacking": {"mode": "none", "group": "A"}})
-            for device, different in named_devices(book, Kind.RAIN)
+            for device, different in book.named_devices(Kind.RAIN)
         ],
     )
 
@@ -157,20 +153,9 @@ def _flags(book: Book) -> Panel:
                 "the level as it stands.",
             )
         ),
-        [
-            InfluxQuery(
-                f'SELECT max("level_m_qc") AS "flag" FROM "river" WHERE {IN_TIME}'
-                f' GROUP BY {EACH}, "device" fill(none)',
-                alias="$tag_device",
-            )
-        ],
+        [each_device('max("level_m_qc") AS "flag"', '"river"')],
         unit="none",
         interval="10m",
         mappings=[named({str(flag): (book.say(text), paint) for flag, (text, paint) in FLAG.items()})],
-        overrides=named_devices(book, Kind.RIVER),
+        overrides=book.named_devices(Kind.RIVER),
     )
-
-
-def named_devices(book: Book, *kinds: Kind) -> list[Override]:
-    """Series that are named by the id of a device get its name."""
-    return [(device.id, {"displayName": book.name(device)}) for device in book.of(*kinds)]

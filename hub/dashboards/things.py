@@ -11,10 +11,10 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from hub.config.shapes import Kind
+from hub.dashboards.links import DEVICE, ROW
 from hub.dashboards.page import Book
 from hub.dashboards.panels import Override, bars, lines, renamed, table
-from hub.dashboards.query import DEVICES, EACH, IN_TIME, SOURCE, InfluxQuery
-from hub.dashboards.river import named_devices
+from hub.dashboards.query import DEVICES, IN_TIME, SOURCE, InfluxQuery, each_device
 
 CHOSEN = f'{IN_TIME} AND "device" =~ /^$device$/'
 KINDS = (Kind.RIVER, Kind.RAIN, Kind.ANIMAL, Kind.TRAP, Kind.SLOPE, Kind.WEATHER, Kind.TRACKER, Kind.SIREN)
@@ -33,6 +33,7 @@ def dashboard(book: Book) -> Dashboard:
             (9, [(12, _volts(book)), (12, _percent(book))]),
             (9, [(12, _signal(book)), (12, _heard(book))]),
         ],
+        hub=("devices",),
         variables=[_device(book)],
         since="now-7d",
     )
@@ -56,13 +57,14 @@ def _device(book: Book) -> VariableModel:
 
 
 def _named(book: Book) -> list[Override]:
-    return named_devices(book, *KINDS, Kind.GATEWAY)
+    return book.named_devices(*KINDS, Kind.GATEWAY)
 
 
 def _newest(book: Book) -> Panel:
     shown = {"Time": ("最後の測定", "Last reading"), "device": ("機器", "Device")}
     shown |= {"V": ("電池 (V)", "Battery (V)"), "%": ("電池 (%)", "Battery (%)")}
-    titles = renamed({field: book.say(said) for field, said in shown.items()})
+    titles = dict(renamed({field: book.say(said) for field, said in shown.items()}))
+    titles["device"] |= {"mappings": [book.devices()]} | book.leading(DEVICE, f"/devices/{ROW}")
     return table(
         book.say(("機器ごとの最後の測定", "Last reading of each device")),
         book.say(
@@ -85,10 +87,7 @@ def _newest(book: Book) -> Panel:
         ],
         unit="none",
         decimals=2,
-        overrides=[
-            (field, different | ({"mappings": [book.devices()]} if field == "device" else {}))
-            for field, different in titles
-        ],
+        overrides=list(titles.items()),
     )
 
 
@@ -96,7 +95,7 @@ def _volts(book: Book) -> Panel:
     return lines(
         book.say(("電池の電圧", "Battery voltage")),
         book.say(("区間で最も低い電圧（V）。", "The lowest voltage of each interval.")),
-        [_each('min("battery_v")')],
+        [each_device('min("battery_v") AS "value"', DEVICES, CHOSEN)],
         unit="volt",
         decimals=2,
         interval="1h",
@@ -105,6 +104,7 @@ def _volts(book: Book) -> Panel:
 
 
 def _percent(book: Book) -> Panel:
+    days = ("何日もつかはハブの画面にあります。", " The days left are on the hub's own page.")
     return lines(
         book.say(("電池の残量", "Battery charge")),
         book.say(
@@ -112,8 +112,9 @@ def _percent(book: Book) -> Panel:
                 "残量を自分で言う機種だけ（%）。",
                 "Of models that tell it themselves, per cent.",
             )
-        ),
-        [_each('min("battery_pct")')],
+        )
+        + (book.say(days) if book.console else ""),
+        [each_device('min("battery_pct") AS "value"', DEVICES, CHOSEN)],
         unit="percent",
         decimals=0,
         interval="1h",
@@ -130,7 +131,7 @@ def _signal(book: Book) -> Panel:
                 "Mean strength at the receiver, dBm: the nearer to 0, the stronger.",
             )
         ),
-        [_each('mean("rssi_dbm")')],
+        [each_device('mean("rssi_dbm") AS "value"', DEVICES, CHOSEN)],
         unit="suffix: dBm",
         decimals=0,
         interval="1h",
@@ -147,15 +148,8 @@ def _heard(book: Book) -> Panel:
                 "Readings in each hour, counted by their battery value.",
             )
         ),
-        [_each('count("battery_v_qc")')],
+        [each_device('count("battery_v_qc") AS "value"', DEVICES, CHOSEN)],
         unit="none",
         interval="1h",
         overrides=_named(book),
-    )
-
-
-def _each(what: str) -> InfluxQuery:
-    return InfluxQuery(
-        f'SELECT {what} AS "value" FROM {DEVICES} WHERE {CHOSEN} GROUP BY {EACH}, "device" fill(none)',
-        alias="$tag_device",
     )

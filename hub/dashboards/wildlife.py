@@ -3,14 +3,14 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
 from hub.config.shapes import Kind
-from hub.dashboards.overview import columns
+from hub.dashboards.links import PAST
+from hub.dashboards.overview import alert_id, columns
 from hub.dashboards.page import Book
 from hub.dashboards.panels import bars, lines, strips, table
-from hub.dashboards.query import ACTUAL, EACH, IN_TIME, InfluxQuery
-from hub.dashboards.river import named_devices
+from hub.dashboards.query import ACTUAL, EACH, IN_TIME, InfluxQuery, each_device
 
 ANIMALS = '"kind" =~ /^(animal|bear)$/'
-SEEN = f'FROM "alert" WHERE {IN_TIME} AND {ACTUAL} AND {ANIMALS} AND "state" = \'open\''
+BEGUN = f"{IN_TIME} AND {ACTUAL} AND {ANIMALS} AND \"state\" = 'open'"
 
 
 def dashboard(book: Book) -> Dashboard:
@@ -26,12 +26,16 @@ def dashboard(book: Book) -> Dashboard:
             (10, [(24, _seen(book))]),
             (9, [(12, _traps(book)), (12, _trap_battery(book))]),
         ],
+        hub=("deterrents", "history"),
         since="now-7d",
     )
 
 
 def _by_zone(book: Book) -> Panel:
-    zones = [(id, {"displayName": book.say((z.name, z.name_en))}) for id, z in book.town.zones.items()]
+    zones = [
+        (id, {"displayName": book.say((z.name, z.name_en))} | book.leading(PAST, f"/history?zone={id}"))
+        for id, z in book.town.zones.items()
+    ]
     return bars(
         book.say(("出没（区域ごと）", "Animals by zone")),
         book.say(
@@ -42,7 +46,8 @@ def _by_zone(book: Book) -> Panel:
         ),
         [
             InfluxQuery(
-                f'SELECT count(distinct("id")) AS "n" {SEEN} GROUP BY {EACH}, "zone" fill(none)',
+                f'SELECT count(distinct("id")) AS "n" FROM "alert" WHERE {BEGUN}'
+                f' GROUP BY {EACH}, "zone" fill(none)',
                 alias="$tag_zone",
             )
         ],
@@ -56,15 +61,10 @@ def _by_device(book: Book) -> Panel:
     return bars(
         book.say(("出没（機器ごと）", "Animals by device")),
         book.say(("1時間ごとの件数。", "How many in each hour.")),
-        [
-            InfluxQuery(
-                f'SELECT count(distinct("id")) AS "n" {SEEN} GROUP BY {EACH}, "device" fill(none)',
-                alias="$tag_device",
-            )
-        ],
+        [each_device('count(distinct("id")) AS "n"', '"alert"', BEGUN)],
         unit="none",
         interval="1h",
-        overrides=named_devices(book, Kind.ANIMAL),
+        overrides=book.named_devices(Kind.ANIMAL),
     )
 
 
@@ -79,8 +79,8 @@ def _seen(book: Book) -> Panel:
         ),
         [
             InfluxQuery(
-                f'SELECT "device", "zone", "kind", "species", "severity", "count", "state" {SEEN}'
-                " ORDER BY time DESC LIMIT 500",
+                f'SELECT "device", "zone", "kind", "species", "severity", "count", "state"{alert_id(book)}'
+                f' FROM "alert" WHERE {BEGUN} ORDER BY time DESC LIMIT 500',
                 table=True,
             )
         ],
@@ -116,7 +116,7 @@ def _traps(book: Book) -> Panel:
         ],
         unit="none",
         mappings=[book.states()],
-        overrides=named_devices(book, Kind.TRAP),
+        overrides=book.named_devices(Kind.TRAP),
     )
 
 
@@ -124,15 +124,9 @@ def _trap_battery(book: Book) -> Panel:
     return lines(
         book.say(("わなの電池", "Batteries of the traps")),
         book.say(("センサーの電池電圧（V）。", "Voltage of the sensors' batteries.")),
-        [
-            InfluxQuery(
-                f'SELECT min("battery_v") AS "v" FROM "trap" WHERE {IN_TIME}'
-                f' GROUP BY {EACH}, "device" fill(none)',
-                alias="$tag_device",
-            )
-        ],
+        [each_device('min("battery_v") AS "v"', '"trap"')],
         unit="volt",
         decimals=2,
         interval="1h",
-        overrides=named_devices(book, Kind.TRAP),
+        overrides=book.named_devices(Kind.TRAP),
     )

@@ -91,9 +91,11 @@ class Ledger(Writer):
         self._threads.shutdown()
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
-        for connection in {self._read, self._bulk, self._viewed} - {self._writer}:
-            connection.close()
-        self._writer.close()
+        self._bulk.interrupt()
+        with self._bulk_lock:  # a thread that nobody waits for any more may be in the middle of a read
+            for connection in {self._read, self._bulk, self._viewed} - {self._writer}:
+                connection.close()
+            self._writer.close()
         if self._index:
             self._index.close()
         if self._held:
