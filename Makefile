@@ -17,7 +17,7 @@ test: $(VENV)/.ready
 	@.ci/servers chromium:chromium promtool:prometheus
 	@$(BIN)/python -m pytest $(ARGS)
 
-# make chaos: every fault on real processes, 100 kills and the soak among them (some 45 minutes)
+# make chaos: every fault on real processes, 100 kills and the soak among them (some 55 minutes)
 chaos: $(VENV)/.ready
 	@.ci/servers
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" $(ARGS)

@@ -295,8 +295,9 @@ async def _serve(town: Town) -> None:
             told = last_word.restored(town, ledger.restored, clock.now())
             await ledger.store(Outcome(notifications=told))
         hub = Hub(town, ledger, clock, watched=True)
-        for warning in hub.town.warnings[len(town.warnings) :]:
-            logging.getLogger("naruko.people").warning("%s", warning)
+        if found := len(hub.town.warnings) - len(town.warnings):  # they name people
+            said = "people who have enrolled, and the town's files: %d warnings; naruko people says them"
+            logging.getLogger("naruko.people").warning(said, found)
         _be_ready(hub)
         await hub.run()
     except (Exception, BaseExceptionGroup) as error:

@@ -160,6 +160,8 @@ class Demo:
     async def run(self, hub: Hub, port: int) -> None:
         """Until the story has been told (`once`), the time is over, or somebody presses Ctrl-C."""
         await hub.broker.connected.wait()
+        while hub.town.hub.web and hub.web_port is None:  # noqa: ASYNC110 (half a second, once)
+            await asyncio.sleep(FRAME_S)
         self.story.begin(self.options.speed, self._chapters())
         async with aiomqtt.Client("127.0.0.1", port, identifier="naruko-fleet") as fleet:
             await fleet.subscribe(f"naruko/{hub.town.site.id}/+/cmd", qos=1)

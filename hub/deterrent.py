@@ -141,6 +141,11 @@ def done(state: DeterrentState, command: str, result: str, at: Millis) -> Deterr
     return replace(state, result=result, finished_at=at) if command == state.command else state
 
 
+def is_sounding(state: DeterrentState | None, now: Millis) -> bool:
+    """As far as the hub knows: told to act, its end not come, and no word that it is done or would not."""
+    return state is not None and now < state.until and not state.result
+
+
 def delay(command_id: str) -> Millis:
     """How long the device waits, 0 to 2 s: by chance for the animal, the same for the same command."""
     return crc32(command_id.encode()) % (LONGEST_DELAY + 1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import socket
 import subprocess
 import threading
@@ -98,6 +99,18 @@ def well(folder: Path) -> Path:
         opened.hold_ballast()
     backup.make(path)
     return path
+
+
+def shut(place: Path) -> Callable[..., os.stat_result]:
+    """`Path.stat`, of a folder that may not be entered."""
+    look = Path.stat
+
+    def stat(path: Path, **more: Any) -> os.stat_result:
+        if path.parent == place.parent and path.name.startswith(place.name):
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, **more)
+
+    return stat
 
 
 def found(folder: Path, what: str, clock: Any = None, *, thorough: bool = False) -> list[Finding]:

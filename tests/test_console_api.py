@@ -10,7 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 
 from hub.app import Hub
-from hub.console import api
+from hub.console.api import endpoints
 from hub.console.api.__main__ import PAGE, page
 from hub.console.api.description import describe
 from hub.console.api.frame import PREFIX, Endpoint
@@ -19,7 +19,7 @@ from hub.model import Message
 from tests.consoles import PASSWORD, place, standing
 from tests.hubs import up
 
-DESCRIBED = describe(api.ENDPOINTS)
+DESCRIBED = describe(endpoints.ENDPOINTS)
 KNOWN = {"devices": "cam", "alerts": "", "people": "farmer", "deterrents": "cam"}
 """First word of a path -> an id that is there."""
 
@@ -86,14 +86,14 @@ def asked(address: str, one: Endpoint, headers: dict[str, str]) -> requests.Resp
     return requests.request(one.method, f"{address}{PREFIX}{path}", headers=headers, json={}, timeout=10)
 
 
-@pytest.mark.parametrize("one", api.ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
+@pytest.mark.parametrize("one", endpoints.ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
 def test_who_is_not_logged_in_is_told_nothing(address: str, one: Endpoint) -> None:
     answer = asked(address, one, {})
     assert (answer.status_code, answer.json()) == (401, {"error": "login"})
 
 
 @pytest.mark.parametrize(
-    "one", [e for e in api.ENDPOINTS if e.method != "GET"], ids=lambda one: f"{one.method} {one.path}"
+    "one", [e for e in endpoints.ENDPOINTS if e.method != "GET"], ids=lambda one: f"{one.method} {one.path}"
 )
 def test_who_only_looks_may_do_nothing_and_nobody_may_without_the_token_of_a_page(
     address: str, viewer: dict[str, str], operator: dict[str, str], one: Endpoint

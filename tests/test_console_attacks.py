@@ -105,6 +105,15 @@ async def test_a_form_without_its_token_or_with_that_of_another_session_does_not
         assert (await browser.post("/console/users", remove, X_Csrf_Token=own)).status == 303
 
 
+async def test_at_the_api_a_token_counts_in_the_header_alone(tmp_path) -> None:
+    async with console(tmp_path, yamada=ADMIN) as browser:
+        await browser.logs_in("yamada")
+        csrf = (await browser.get("/console/me")).hidden("csrf")
+        for form in ({"csrf": csrf}, {}):
+            refused = await browser.post("/api/v1/quiet/end", form)
+            assert (refused.status, refused.text) == (403, '{"error":"form"}')
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -80,7 +80,7 @@ def test_an_operator_who_may_not_is_told_so_on_a_page_that_leads_back(address: s
 
 
 MADE = re.compile(r"(\w+_|\w+\.)(?:['\"]\s*(?:~|\+)|\$?\{)")
-"""The beginning of a key whose end is a code: `'now.do_' ~ kind`, `'now_reason.' ~ reason`."""
+"""The beginning of a key whose end is a code: `'now.do_' ~ kind`, `'messages.reason_' ~ reason`."""
 
 
 def test_every_word_of_the_console_is_used() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,6 +18,8 @@ from hub.config.settings import Console, Web
 from hub.config.town import Town
 from hub.console.users import ConsoleRole
 from hub.console.views.battery_life import DAY
+from hub.console.views.survey import Survey
+from hub.ledger.views import devices as survey_views
 from hub.model import Message
 from tests.browser import Browser, Phone
 from tests.consoles import PASSWORD, Visitor, console, standing
@@ -91,6 +94,23 @@ async def test_the_days_of_a_battery_are_there_as_soon_as_they_are_worked_out(tm
         assert (await device(visitor, "gauge-1"))["battery_days"] is None
         page = await visitor.get("/console/devices?lang=en")
         assert f"about {found} days left" in page.text
+
+
+async def test_batteries_that_could_not_be_read_are_read_again_at_the_next_look(tmp_path, monkeypatch):
+    def broken(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async with desk(tmp_path) as visitor:
+        survey, hub = Survey(), visitor.hub
+        health = hub.pipeline.state.rooms["health"]
+        with monkeypatch.context() as patch:
+            patch.setattr(survey_views, "charges", broken)
+            await survey.look(hub.ledger, hub.town, health, hub.clock.now())
+            await survey.weighed()
+        assert survey.found.days == {}
+        await survey.look(hub.ledger, hub.town, health, hub.clock.now())
+        await survey.weighed()
+        assert "trap-1" in survey.found.days
 
 
 async def test_each_gateway_is_shown_with_its_devices_and_the_worst_first(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 
 from hub.app import Hub
 from hub.clock import SystemClock, monotonic
-from hub.console.api import ENDPOINTS
+from hub.console.api.endpoints import ENDPOINTS
 from hub.console.live import MOST_LISTENERS
 from hub.console.routes import ROUTES
 from hub.console.users import ConsoleRole

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from hub.app import Hub
 from hub.console.api import stream
-from hub.console.live import MOST_LISTENERS, Changes
+from hub.console.live import MOST_LISTENERS, Changes, ticks
 from hub.console.users import ConsoleRole
+from hub.ledger import Ledger
 from hub.model import Act, Message, Outcome, Receipt, Verdict
 from hub.web.files import FILES, URLS
 from tests.consoles import Visitor, console
@@ -193,4 +194,22 @@ async def test_a_page_that_was_made_before_an_alert_learns_of_it_with_the_first_
     await says(viewer.hub, 1, e=[BOAR])
     async with opened(viewer) as page:
         _, said = await page.next()
-    assert said["alerts_at"] >= int(made.findall(early)[0])
+    assert said["news_at"] >= int(made.findall(early)[0])
+
+
+async def test_a_page_counts_as_made_when_it_was_asked_for_and_a_silence_is_news_to_it(
+    viewer: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, asked = re.compile(r'name="made-at" content="(-?\d+)"'), Ledger.view
+
+    async def meanwhile(ledger: Ledger, *question: Any) -> Any:
+        monkeypatch.setattr(Ledger, "view", asked)
+        await viewer.hub.do(Act(0, 0, "ops", "cli", "silence", "device/cam"))
+        return await asked(ledger, *question)
+
+    monkeypatch.setattr(Ledger, "view", meanwhile)
+    before = ticks()
+    page = (await viewer.get("/console")).text
+    async with opened(viewer) as stream_of_it:
+        _, said = await stream_of_it.next()
+    assert before <= int(made.findall(page)[0]) <= said["news_at"]

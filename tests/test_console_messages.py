@@ -18,10 +18,11 @@ from hub.config.tell_policy import ChannelBudget
 from hub.config.town import Town
 from hub.console.api.messages import message_of, why_of
 from hub.console.api.people import begins_of
+from hub.console.pages.messages import moment
 from hub.console.users import ConsoleRole
 from hub.ledger import Ledger
 from hub.ledger.views import messages as view
-from hub.ledger.views.messages import Sought, Told, find, first_from, tallies
+from hub.ledger.views.messages import Sought, Told, find, tallies
 from hub.model import Act, Notification, Outcome, Reason, Severity, Status
 from hub.notify.outbox import Answer
 from tests.consoles import Visitor, console, place
@@ -159,11 +160,11 @@ def test_messages_are_found_by_person_channel_result_alert_and_time(sought: Soug
     assert [r.id for r in find(ledger._read, sought, 50).rows] == ids
 
 
-@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=40), st.integers(-5, 10_005))
-def test_a_day_is_found_by_halving(times: list[int], sought: int):
-    ledger = ledger_of(*(row(n, created_at=NOW + t) for n, t in enumerate(sorted(times))))
-    before = sum(t < sought for t in times)
-    assert first_from(ledger._read, NOW + sought) == before + 1
+def test_a_message_of_another_year_has_its_year():
+    zone = town().zone_info
+    assert moment(at("2025-11-22 09:00"), NOW, zone) == "2025/11/22 09:00"
+    assert moment(at("2026-01-02 09:00"), NOW, zone) == "1/2 09:00"
+    assert moment(NOW, NOW, zone) == "09:00"
 
 
 def test_a_search_that_finds_little_ends_and_says_where_to_go_on(monkeypatch: pytest.MonkeyPatch):

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
@@ -135,6 +136,62 @@ def test_a_cause_that_is_being_typed_stays_while_the_page_goes_on(running: Runni
     running.does(running.visitor.sends("/console", do="acknowledge", alert=id))
     phone.waits_for("Seen by: yamada")
     assert phone.value("Other cause") == "a branch"
+
+
+def test_a_card_stays_under_the_pointer_that_is_about_to_tap_on_it(
+    running: Running, browser: Browser
+) -> None:
+    running.springs()
+    phone = running.logged_in(browser).waits_for("Trap 12 has sprung")
+    box = phone.runs("document.querySelector('.acts button').getBoundingClientRect().toJSON()")
+    x, y = box["x"] + 5, box["y"] + 5
+    phone.runs("document.addEventListener('naruko:swapped', () => (window.swapped = true))")
+    phone.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    running.does(says(running.visitor, "wire", CUT))
+    for moved in range(1_000):
+        phone.call("Input.dispatchMouseEvent", type="mouseMoved", x=x + moved % 2, y=y)
+        if phone.runs("window.swapped"):
+            break
+    assert phone.runs("window.swapped"), "other parts are swapped meanwhile"
+    assert "DEBRIS FLOW" not in phone.text
+    phone.waits_for("DEBRIS FLOW")
+
+
+def test_who_has_no_session_any_more_comes_to_the_login(
+    running: Running, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.console.api.stream.BEAT_S", 0.2)
+    phone = running.logged_in(browser, "kouhou")
+    running.does(running.visitor.hub.do(Act(0, 0, "ops", "cli", "user_remove", "kouhou")))
+    end = time.monotonic() + 20
+    while "/login" not in phone.url:
+        assert time.monotonic() < end, "the page asks who it is for"
+
+
+def test_a_page_that_gets_no_stream_says_so_and_still_goes_on(
+    running: Running, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.console.live.MOST_LISTENERS", 0)
+    phone = running.logged_in(browser).waits_for("Not connected")
+    running.springs()
+    phone.waits_for("Trap 12 has sprung")
+    assert "Not connected" in phone.text
+
+
+def test_a_stream_that_ends_as_planned_is_not_called_lost(
+    running: Running, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub.console.api.stream.BEAT_S", 0.2)
+    monkeypatch.setattr("hub.console.api.stream.LASTS_S", 0.1)
+    phone = running.logged_in(browser)
+    phone.runs("window.changes = 0; window.flashed = false; "
+               "document.addEventListener('naruko:changed', () => (window.changes += 1)); "
+               "new MutationObserver(() => (window.flashed ||= !document.getElementById('lost').hidden))"
+               ".observe(document.getElementById('lost'), { attributes: true })")  # fmt: skip
+    end = time.monotonic() + 20
+    while phone.runs("window.changes") < 2:
+        assert time.monotonic() < end, "it connects again"
+    assert phone.runs("window.flashed") is False
 
 
 def test_without_script_all_of_it_works(running: Running, browser: Browser) -> None:

@@ -10,8 +10,10 @@ from hub.acts import HANDLERS
 from hub.config.settings import Web
 from hub.console import access, login, sessions
 from hub.console.users import ConsoleRole
+from hub.console.views import past
 from hub.model import Act
 from hub.web.words import known
+from hub.web.words import plain as text
 from tests.consoles import HASH, PASSWORD, Visitor, console, place
 from tests.data import ROOT
 from tests.waiting import until
@@ -230,10 +232,61 @@ async def test_an_admin_reads_who_did_what_and_from_where(tmp_path) -> None:
         assert "<tr><td>" not in older.text
 
 
+async def test_what_was_done_is_said_in_full_and_nothing_that_is_secret(tmp_path) -> None:
+    def did(kind: str, target: str, detail: str = "", **form: str) -> Act:
+        return Act(0, 0, "user:yamada", "console", kind, target, detail, form)
+
+    async with console(tmp_path, yamada=ConsoleRole.ADMIN, cam=ConsoleRole.VIEWER) as browser:
+        await browser.hub.do(
+            did("silence", "device/cam", minutes="60"),
+            did("user_role", "cam", role="operator"),
+            did("take", "a-1", **{"for": "farmer", "eta": "20"}),
+            did("cancel", "a-1", "流木"),
+            did("label", "a-1", label="false"),
+            did("prefer", "farmer", quiet="8", mail="geheim@example.jp"),
+            did("user_password", "cam", password=HASH),
+        )
+        await browser.logs_in("yamada")
+        page = (await browser.get("/console/acts?lang=en")).text
+        said = [re.findall("<td>(.*?)</td>", row)[2:4] for row in re.findall("<tr><td>.*</tr>", page)][1:8]
+        device, person = browser.hub.town.devices["cam"].name_en, browser.hub.town.people["farmer"].name
+        assert said[::-1] == [
+            [device, "for 60 min"],
+            ["cam", "role: operator"],
+            ["a-1", f"who goes: {person}, there in 20 min"],
+            ["a-1", "流木"],
+            ["a-1", "label: false"],
+            [person, ""],
+            ["cam", ""],
+        ]
+        assert re.search(r"<tr><td>20\d\d/\d\d/\d\d \d\d:\d\d</td>", page)
+        assert "geheim" not in page
+        assert HASH not in page
+
+
 async def test_who_is_no_admin_does_not_read_what_others_did(tmp_path) -> None:
     async with console(tmp_path, tanaka=ConsoleRole.OPERATOR) as browser:
         await browser.logs_in("tanaka")
         assert (await browser.get("/console/acts")).status == 403
+
+
+def test_one_thing_has_one_word_on_all_pages() -> None:
+    said = (ROOT / "hub/wording/console").glob("*.yaml")
+    pages = "".join(file.read_text("utf-8") for file in said)
+    others = [
+        "動物センサー",
+        "首輪",
+        "作業中",
+        "整備中",
+        "継続中の警報",
+        "連絡のない機器",
+        "試しの",
+        "【テスト】",
+    ]
+    assert [word for word in others if word in pages] == []
+    assert [text(lang, "office.mode_test") for lang in ("ja", "en")] == ["試験", "TEST"]
+    assert text("ja", "map_page.test") == text("ja", "history.mode_test") == "【試験】"
+    assert past.MODES["test"][0] == "試験"
 
 
 def test_every_act_has_words_on_the_page_of_acts() -> None:

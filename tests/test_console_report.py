@@ -24,8 +24,9 @@ from hub.ledger.views import history as view
 from hub.ledger.views.history import Opened
 from hub.model import Command, Event, EventKind, Flag, Mode, Outcome, Reading, Status
 from hub.paperwork import month
+from hub.paperwork.days import wall
 from hub.paperwork.month_devices import merged
-from hub.paperwork.month_shape import Captured, Facts, Month
+from hub.paperwork.month_shape import Captured, Drill, Facts, Month
 from tests import years
 from tests.browser import Browser, Phone
 from tests.consoles import PASSWORD, console, standing
@@ -83,7 +84,7 @@ def test_the_detections_by_hour_and_by_species_are_all_detections(events: list[E
     assert all(sum(row.hours) == row.total for row in found.hours)
     assert sum(one.visits for one in found.species) == sum(e.kind in month.VISITS for e in events)
     for event in events:
-        hour = int(month.datetime.fromtimestamp(event.at / 1000, ZONE).hour)
+        hour = wall(event.at, ZONE).hour
         assert any(row.hours[hour] for row in found.hours)
 
 
@@ -142,6 +143,19 @@ def test_a_drill_is_in_no_number_but_its_own(mode: Mode, events: list[Event], me
     assert replace(found, drills=()) == empty
     by_kind = {one.kind: (one.alerts, one.sent, one.activations) for one in found.drills}
     assert by_kind == {"animal": (1, messages, 1), "river": (1, 0, 0), "silent": (1, 0, 0)}
+
+
+@given(st.lists(st.sampled_from([Status.SENT, Status.FAILED, Status.PENDING]), max_size=9))
+def test_test_messages_stand_among_the_drills_alone(results: list[Status]) -> None:
+    told = [
+        view.Delivery(f"test-{FIRST}", "mail", FIRST + n, FIRST, status, FIRST + 9, template="test")
+        for n, status in enumerate(results)
+    ]
+    found = counted(replace(NOTHING, deliveries=told))
+    assert replace(found, drills=()) == counted(NOTHING)
+    sent = results.count(Status.SENT)
+    last = FIRST + len(told) - 1
+    assert found.drills == ((Drill("test", "", 0, sent, 0, FIRST, last),) if told else ())
 
 
 def test_false_alarms_and_what_was_taken_back_are_no_season() -> None:
@@ -330,6 +344,8 @@ async def test_the_page_and_the_api_say_the_same_and_what_is_no_month_is_refused
             (f"/api/v1/reports/{after}", 404),
             ("/api/v1/reports/2026-13", 400),
             ("/api/v1/reports/x", 400),
+            ("/api/v1/reports/2026-11%0A", 400),
+            ("/console/report/2026-11%0A", 404),
             (f"/console/report/{after}", 404),
             ("/console/report/2026-00", 404),
         ):

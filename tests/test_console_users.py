@@ -2,17 +2,19 @@
 
 import contextlib
 import resource
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from hub import cli
 from hub.acts import apply
 from hub.app import resume
 from hub.config.load import ConfigError, load
 from hub.config.settings import LedgerSettings
-from hub.console import passwords, sessions
+from hub.console import access, passwords, sessions
 from hub.console.sessions import ConsoleSession
 from hub.console.users import COMMONEST, ConsoleRole, may, name_fault, password_fault, role_of
 from hub.ledger import Ledger
@@ -263,3 +265,10 @@ def test_who_did_what_from_where_can_be_listed(town) -> None:
     assert (code, "joho  cli  user_add  yamada" in out) == (0, True)
     assert "argon2" not in out
     assert town.naruko("acts", "--by", "somebody") == (0, "", "")
+
+
+def test_a_user_who_is_removed_while_a_page_is_made_in_a_thread_is_nobody(monkeypatch) -> None:
+    monkeypatch.setattr(access, "session_of", lambda _: ("key", ConsoleSession("gone", NOW, NOW)))
+    console = SimpleNamespace(accounts={}, settings=SimpleNamespace(identity_header=""))
+    app = SimpleNamespace(state=SimpleNamespace(console=console))
+    assert access.user_of(Request({"type": "http", "headers": [], "app": app})) is None

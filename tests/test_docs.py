@@ -83,6 +83,16 @@ def test_every_file_of_a_town_in_the_readme_is_one_that_the_loader_reads() -> No
     assert named == set(FILES)
 
 
+def test_the_line_of_the_doctor_beside_the_service_is_what_the_service_has() -> None:
+    page = (ROOT / "docs/doctor.md").read_text(encoding="utf-8")
+    service = (ROOT / "config/systemd/naruko.service").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^sudo systemd-run .*$", page, re.MULTILINE)
+    for setting in re.findall(r"-p (\S+)", line):
+        assert f"\n{setting}\n" in service
+    program, town = re.findall(r"(\S+/naruko) doctor (-c \S+)$", line)[0]
+    assert f"ExecStart={program} run {town}\n" in service
+
+
 # --- docs/reliability.md ----------------------------------------------------------------------------
 
 RELIABILITY = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")

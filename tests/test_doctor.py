@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,13 +15,13 @@ from hub.cli import main
 from hub.clock import SetClock, SystemClock
 from hub.config.settings import LedgerSettings
 from hub.config.shapes import Channel
-from hub.doctor import clock, endpoints, ledger, lines, machine
+from hub.doctor import clock, endpoints, examine, ledger, lines, machine
 from hub.doctor.finding import Finding, Level
 from hub.ledger import Ledger, backup, ballast, rescue
 from hub.model import Outcome
 from hub.watch.vitals import Machine
 from tests import servers
-from tests.doctors import HUB, Listening, found, guarded, well, worst, written
+from tests.doctors import HUB, Listening, found, guarded, shut, town_at, well, worst, written
 from tests.ledgers import DAY, event
 from tests.test_backup import spoil
 
@@ -126,7 +127,7 @@ def test_a_damaged_ledger_ends_with_5_and_says_what_to_do(
         ).fetchone()
     spoil(path, first=page - 1, pages=1)
     assert main(["doctor", "-c", str(town)]) == LEDGER
-    assert "restart the hub: it restores the backup" in capsys.readouterr().out
+    assert "naruko backup restore, start it" in capsys.readouterr().out
 
 
 def test_a_ledger_whose_header_is_gone_ends_with_5(town: Path) -> None:
@@ -134,6 +135,31 @@ def test_a_ledger_whose_header_is_gone_ends_with_5(town: Path) -> None:
     with path.open("r+b") as file:
         file.write(b"\0" * 100)
     assert main(["doctor", "-c", str(town)]) == LEDGER
+
+
+def test_a_disk_that_hangs_hides_nothing_of_the_rest(town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    well(town)
+    hangs = threading.Event()
+    monkeypatch.setattr("hub.doctor.WITHIN_S", 0.3)
+    monkeypatch.setattr(Ledger, "attach", lambda *_: hangs.wait(30))
+    try:
+        seen = list(examine(town, {}, SystemClock(), thorough=False))
+    finally:
+        hangs.set()
+    told = {(finding.what, finding.code) for finding in seen}
+    assert {("config", "config.loads"), ("ledger", "doctor.slow"), ("clock", "clock.kept")} <= told
+    assert {finding.what for finding in seen} >= {"disk", "broker", "mail"}
+
+
+def test_a_folder_that_this_user_may_not_enter_is_told_with_whom_to_ask_as(
+    town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "stat", shut(town / "naruko.db"))
+    (finding,) = ledger.file(town_at(town), SystemClock(), thorough=False)
+    assert "may not enter" in finding.said
+    assert "as the user that the hub runs as" in finding.do
+    assert "同じ利用者" in finding.do_ja
+    assert not list(ledger.backups(town_at(town), SystemClock()))
 
 
 def test_a_ledger_of_another_release_says_which_to_use(town: Path) -> None:
@@ -165,6 +191,7 @@ def test_a_ledger_that_was_restored_is_remembered_with_the_file_kept_aside(town:
     said = "\n".join(finding.said for finding in found(town, "ledger"))
     assert "was damaged and begun again" in said
     assert rescue.kept_aside(path)[0].name in said
+    assert "の控えから続けています" in "".join(finding.said_ja for finding in found(town, "ledger"))
 
 
 def test_a_ballast_that_was_given_up_is_told(town: Path) -> None:

@@ -73,6 +73,25 @@ def test_a_server_that_is_away_or_lets_nobody_look_is_told(tmp_path: Path) -> No
         assert looked(tmp_path / "shut", shut)["influx.denied"] is BAD
 
 
+def test_a_question_that_fails_is_not_told_as_a_database_that_is_missing(tmp_path: Path) -> None:
+    def answer(path: str, _: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        return (204, {}, b"") if path.startswith("/ping") else (503, {}, b'{"error":"engine: shut"}')
+
+    with serving(answer) as port:
+        settings = {"url": f"http://127.0.0.1:{port}", "version": 1, "bucket": "b"}
+        assert looked(tmp_path / "town", settings) == {"influx.answers": OK, "influx.unasked": BAD}
+
+
+def test_the_policy_that_forgets_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = ["name", "duration", "default"]
+    rows = [["autogen", "0s", False], ["short", "720h0m0s", True]]
+    said = {"results": [{"series": [{"columns": columns, "values": rows}]}]}
+    monkeypatch.setattr(influx, "query", lambda *_: Answer(200, {}, json.dumps(said)))
+    (finding,) = influx._kept(Influx(url="http://127.0.0.1:1", version=1, bucket="b"), 400 * DAY)
+    assert 'POLICY "short" ON "b"' in finding.do
+    assert 'POLICY "short" ON "b"' in finding.do_ja
+
+
 def test_what_only_takes_points_is_enough_for_the_hub(
     tmp_path: Path, victoria_server: servers.Server
 ) -> None:

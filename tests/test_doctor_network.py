@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.clock import SystemClock
-from hub.doctor import broker, certificates, endpoints, names, network
+from hub.doctor import broker, certificates, endpoints, names, network, reach
 from hub.doctor.certificates import DAY, SOON_DAYS
-from hub.doctor.endpoints import Endpoint
+from hub.doctor.endpoints import Channels, Endpoint
 from hub.doctor.finding import Level
 from hub.doctor.network import Certificate, Probe
 from tests import servers
@@ -293,12 +293,30 @@ def test_a_name_server_that_is_silent_is_told_once_for_all_names(monkeypatch: py
     assert "b.test" in finding.said
 
 
+def test_a_server_that_is_too_slow_has_no_silent_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs = threading.Event()
+    monkeypatch.setattr(network, "ALL_WITHIN_S", 0.2)
+    monkeypatch.setattr(network, "probe", lambda _: hangs.wait(10))
+    try:
+        (probe,) = network.probes([named(HERE)])
+    finally:
+        hangs.set()
+    assert (probe.unknown, probe.refused, probe.literal) == ("", "timed out", True)
+    assert codes(names.findings([probe])) == {"dns.none": OK}
+    (finding,) = reach.channels(Channels((probe.endpoint,), (), {}), [probe])
+    assert (finding.code, finding.level) == ("channel.away", BAD)
+    assert "時間切れ" in finding.said_ja
+
+
 def test_what_has_ipv6_alone_needs_a_way_there(monkeypatch: pytest.MonkeyPatch) -> None:
     resolver(monkeypatch, {"six.test": [(socket.AF_INET6, "2001:db8::1")]})
     monkeypatch.setattr(network, "_has_way", lambda *_: False)
     (finding,) = names.findings(network.probes([named("six.test")]))
     assert finding.code == "dns.no_way"
     assert "IPv6" in finding.said
+    resolver(monkeypatch, {"both.test": [(socket.AF_INET, HERE), (socket.AF_INET6, "::1")]})
+    (finding,) = names.findings(network.probes([named("both.test")]))
+    assert ("IPv4 and IPv6" in finding.said, "IPv4とIPv6" in finding.said_ja) == (True, True)
 
 
 def test_names_that_are_known_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

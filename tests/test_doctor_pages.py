@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from hub.cli import main
-from hub.config.settings import LedgerSettings
+from hub.config.settings import Influx, LedgerSettings
 from hub.doctor import pages
+from hub.doctor.fetch import fetch
 from hub.doctor.finding import Level
+from hub.influx.target import UnavailableError, connect
 from hub.ledger import Ledger
 from tests import servers
 from tests.doctors import HUB, codes, guarded, serving, town_at, well, written
@@ -55,6 +57,26 @@ def test_a_hub_at_work_is_found_at_its_own_address_and_through_that_of_phones(tm
         with HubProcess(folder) as hub:
             wait_until(lambda: "pages at" in hub.log())
             assert codes(pages.pages(town_at(folder))) == {"pages.ready": OK, "pages.phones": OK}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_this_machine_is_asked_past_every_proxy(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def proxy(path: str, _: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        asked.append(path)
+        return 204, {}, b""
+
+    with serving(as_hub()) as port, serving(proxy) as between:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{between}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert pages.is_hub(fetch(f"http://{host}:{port}/healthz", {"Authorization": "Bearer secret"}))
+        with pytest.raises(UnavailableError, match="404"):
+            connect(Influx(url=f"http://{host}:{port}", version=1, bucket="b")).write(["m f=1 1"])
+        assert asked == []
+        assert fetch("http://influx.test/ping").status == 204
+    assert asked == ["http://influx.test/ping"]
 
 
 def test_where_no_hub_runs_the_port_is_free_or_taken(tmp_path: Path) -> None:

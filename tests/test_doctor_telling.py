@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from hub.cli import main
 from hub.clock import monotonic
-from hub.doctor import at_once, clock, finding
+from hub.doctor import at_once, clock, finding, grafana, network
 from hub.doctor.at_once import Look, all_at_once
-from hub.doctor.finding import Finding, Level, ok
-from hub.doctor.telling import as_json, columns, language, lines, summary, wrapped
+from hub.doctor.finding import Finding, Level, bad, ok
+from hub.doctor.telling import as_json, language, lines, summary, wrapped
+from hub.ledger import opening
+from hub.wording.columns import columns
 from tests.data import ROOT
 from tests.doctors import written
 
@@ -64,6 +66,23 @@ def test_what_a_server_says_cannot_write_over_the_terminal() -> None:
     assert "\x1b" not in made.said
     assert "\n" not in made.said
     assert len(made.said) < 500
+
+
+def test_what_the_system_says_often_is_said_in_japanese() -> None:
+    made = bad("broker.away", where="10.0.0.5:1883", reason="Connection refused")
+    assert made.said_ja == "10.0.0.5:1883: 接続を拒否されました"
+    assert made.said == "10.0.0.5:1883: Connection refused"
+    assert "経路なし" in bad("channel.away", "mail", where="a:25", people=1, reason=network.NO_WAY).said_ja
+    assert {network.TOO_SLOW, network.NO_WAY, grafana._said(None)} <= set(finding.words()["reason"])
+
+
+def test_whatever_a_ledger_is_closed_for_there_is_something_to_do_in_japanese() -> None:
+    kinds, waiting = {opening.LedgerError}, [opening.LedgerError]
+    while waiting:
+        below = waiting.pop().__subclasses__()
+        kinds |= set(below)
+        waiting += below
+    assert {kind.__name__ for kind in kinds} == set(finding.words()["closed"])
 
 
 # --- a terminal of any width ------------------------------------------------------------------------

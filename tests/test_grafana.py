@@ -299,5 +299,5 @@ def test_without_the_sdk_the_command_says_what_to_install(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "grafana_foundation_sdk.cog.encoder", None)
     assert main(["grafana", "-c", str(ROOT / "config"), "--into", str(tmp_path)]) == 2
-    assert "pip install naruko[grafana]" in capsys.readouterr().err
+    assert "pip install -e '.[grafana]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

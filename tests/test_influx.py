@@ -1,5 +1,7 @@
 """InfluxDB gets everything once, in its own time, and its failing harms nothing else."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -113,6 +115,16 @@ async def test_bad_lines_are_named_and_left_behind_and_the_rest_goes(
     assert sent == [n for n in range(1_000) if n not in bad]
     assert [r.getMessage() for r in caplog.records if "refuses a line" in r.getMessage()] != []
     assert recorder.calls < 100
+
+
+def test_a_refused_line_is_said_without_a_place_whatever_the_server_repeats_of_it() -> None:
+    line = "animal,device=cam-1,site=s lat=36.0561,lon=137.985,confidence=0.83 1795262823000000000"
+    for quoted in (f"unable to parse '{line}': no", json.dumps({"original_line": line})[:60]):
+        reason, said = forwarder.sayable(line, f"HTTP 400: {quoted}")
+        assert said == "animal,device=cam-1,site=s"
+        assert reason.startswith("HTTP 400: ")
+        assert not {"36", "137"} & set(re.findall(r"\d+", reason))
+    assert forwarder.sayable(line, "http://127.0.0.1:8086: no")[0] == "http://127.0.0.1:8086: no"
 
 
 async def test_a_batch_that_is_refused_whole_does_not_block_the_next(

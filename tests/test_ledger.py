@@ -1,6 +1,7 @@
 """The ledger: what is written is read, what was committed survives, what repeats changes nothing."""
 
 import asyncio
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -341,3 +342,33 @@ async def test_a_thread_that_still_reads_when_the_ledger_is_closed_harms_nobody(
     ledger.close()
     thread.join(30)
     assert outcomes == ["interrupted"]
+
+
+async def test_a_view_that_begins_to_read_when_the_ledger_was_told_to_close_is_ended_too(path: Path) -> None:
+    ledger = Ledger.open(path, SETTINGS)
+    await ledger.store(Outcome(readings=[reading(at=NOW + n) for n in range(20_000)]))
+    is_there, go_on = threading.Event(), threading.Event()
+
+    def read(connection: sqlite3.Connection) -> None:
+        is_there.set()
+        go_on.wait(30)
+        connection.execute("SELECT sum(a.at * b.at) FROM reading a, reading b").fetchone()
+
+    looking = asyncio.ensure_future(ledger.view(read))
+    await asyncio.to_thread(is_there.wait, 30)
+    closing_ = threading.Thread(target=ledger.close)
+    closing_.start()
+    await asyncio.to_thread(closing_.join, 0.2)  # it has interrupted what there was, and waits for the thread
+    go_on.set()
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        await looking
+    await asyncio.to_thread(closing_.join, 30)
+    assert not closing_.is_alive()
+
+
+def test_who_only_looks_whether_a_hub_is_at_work_keeps_none_from_starting(path: Path) -> None:
+    Ledger.open(path, SETTINGS).close()
+    with Path(f"{path}.lock").open(encoding="ascii") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.07, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        Ledger.open(path, SETTINGS).close()

@@ -4,8 +4,10 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub import app, cli
 from hub.config.settings import LogSettings
 from hub.logs.lines import Behind, Json, Text, is_journal, priority, say, written
 from tests.data import ROOT
@@ -154,6 +157,49 @@ def test_a_reader_that_reads_nothing_holds_nobody_up_and_is_told_what_it_missed(
             handler.close()
 
 
+def test_a_pipe_that_does_not_block_gets_every_line(tmp_path: Path) -> None:
+    with pipe() as (read, write):
+        os.set_blocking(write, False)
+        said: list[bytes] = []
+
+        def slowly() -> None:
+            while sum(map(len, said)) < 3_000 * 1_001:
+                said.append(os.read(read, 100_000))
+
+        reader = threading.Thread(target=slowly, daemon=True)
+        handler = Behind(write)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        for _ in range(3_000):
+            handler.emit(logging.makeLogRecord({"msg": "x" * 1_000}))
+        reader.start()
+        reader.join(30)
+        handler.close()
+    assert b"".join(said).count(b"\n") == 3_000
+
+
+def test_a_line_that_has_no_form_is_named_and_not_counted_as_unread() -> None:
+    with pipe() as (read, write):
+        handler = Behind(write)
+        handler.setFormatter(Text(dated=False))
+        fault = record("%d lines")
+        fault.args, fault.pathname, fault.lineno = ("many",), "hub/app.py", 7
+        handler.emit(fault)
+        handler.emit(record("the next"))
+        handler.close()
+        first, second = os.read(read, 65_536).decode().splitlines()
+    assert first == "naruko.logs: a line of naruko.path (app.py:7) has no form: TypeError"
+    assert second == "naruko.path: the next"
+
+
+def test_what_was_left_out_before_the_end_is_said_at_the_end() -> None:
+    with pipe() as (read, write):
+        handler = Behind(write, most=0)
+        handler.setFormatter(Text(dated=False))
+        handler.emit(record("alert.opened"))
+        handler.close()
+        assert os.read(read, 4_096) == b"naruko.logs: 1 lines were left out: nobody read them in time\n"
+
+
 def test_at_the_end_all_has_been_written() -> None:
     with pipe() as (read, write):
         with written(TEXT, write, {}):
@@ -193,7 +239,25 @@ def test_run_writes_json_where_hub_yaml_says_so(tmp_path: Path) -> None:
     said = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     assert {line["logger"] for line in said} >= {"naruko.config"}
     assert done.returncode == 5
-    assert "ledger" in done.stderr.splitlines()[-1]
+    assert (said[-1]["level"], said[-1]["logger"]) == ("critical", "naruko.app")
+    assert said[-1]["message"].startswith("ledger /proc/nowhere/naruko.db: ")
+    assert done.stderr.splitlines()[-1].startswith("{")
+
+
+def test_a_fault_that_ends_the_hub_is_a_line_of_its_log_with_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def faulty(_: object) -> None:
+        raise ExceptionGroup("edges", [ValueError("a fault")])
+
+    shutil.copytree(ROOT / "config", tmp_path / "town")
+    with (tmp_path / "town" / "hub.yaml").open("a", encoding="utf-8") as settings:
+        settings.write("\nlog: {format: json}\n")
+    monkeypatch.setattr(app, "serve", faulty)
+    assert cli.main(["run", "-c", str(tmp_path / "town")]) == 1
+    last = json.loads(capfd.readouterr().err.splitlines()[-1])
+    assert (last["level"], last["message"]) == ("critical", "the hub ends")
+    assert "ValueError: a fault" in last["exception"]
 
 
 # --- docs/logs.md -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hub.clock import SetClock, monotonic
+from hub.clock import SetClock
 from hub.config.settings import Influx
 from hub.config.town import Town
 from hub.ledger.gauges import MOST_WAITING
@@ -197,7 +198,7 @@ async def test_a_hub_that_has_just_begun_is_not_ready(tmp_path: Path) -> None:
 # --- what it costs ---------------------------------------------------------------------------------------
 
 
-async def test_a_scrape_reads_a_town_s_ledger_in_less_than_20_ms(path: Path, tmp_path: Path) -> None:
+async def test_a_scrape_reads_little_of_a_town_s_ledger_however_large(path: Path, tmp_path: Path) -> None:
     """300,000 readings, 5,000 notifications that wait and 20,000 that are done."""
     async with hub_of(village(tmp_path), path, clock=SetClock(NOW), connected=False) as hub:
         async with hub.ledger.lock:
@@ -213,16 +214,13 @@ async def test_a_scrape_reads_a_town_s_ledger_in_less_than_20_ms(path: Path, tmp
                     ],
                 )
             )  # fmt: skip
-        hub.ledger.gauges()
-        took = []
-        for _ in range(5):
-            began = monotonic()
-            gauges = hub.ledger.gauges()
-            took.append(monotonic() - began)
+        thousands = itertools.count()
+        hub.ledger._bulk.set_progress_handler(lambda: 0 * next(thousands), 1_000)
+        gauges = hub.ledger.gauges()
+        assert next(thousands) < 100, "thousand steps of SQLite's machine"
         assert gauges.readings_behind == 300_000
         assert sum(waiting.number for waiting in gauges.waiting.values()) == MOST_WAITING
         assert {waiting.oldest for waiting in gauges.waiting.values()} == {NOW}
-        assert min(took) < 0.02, f"{min(took) * 1000:.1f} ms"
 
 
 async def test_under_load_scrapes_lose_no_message_and_every_count_is_whole(

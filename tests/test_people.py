@@ -2,10 +2,14 @@
 
 import string
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub import app
 from hub.links import Links
 from hub.people import roll
 from hub.people.enrolment import Address, Invitation, state_of
@@ -113,6 +117,27 @@ def test_a_zone_that_is_no_more_is_dropped_and_the_start_warns_of_it():
     t.restart(without_far())
     assert t.pipeline.town.people[EMI].zones == ("paddy",)
     assert t.pipeline.town.warnings == (f"enrolled {EMI}: there is no zone far any more",)
+
+
+async def test_the_log_of_a_start_counts_such_warnings_and_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Started:
+        def __init__(self, town: Any, *_: Any, **__: Any) -> None:
+            self.town = replace(
+                town, warnings=(*town.warnings, f"enrolled {EMI}: there is no zone far any more")
+            )
+
+        async def run(self) -> None:
+            """Ends at once."""
+
+    ground = place()
+    settings = ground.hub.ledger.model_copy(update={"path": tmp_path / "naruko.db", "ballast_mb": 0})
+    monkeypatch.setattr(app, "Hub", Started)
+    monkeypatch.setattr(app, "_be_ready", lambda _: None)
+    await app.serve(replace(ground, hub=ground.hub.model_copy(update={"ledger": settings})))
+    assert "files: 1 warnings; naruko people" in caplog.text
+    assert EMI not in caplog.text
 
 
 def test_who_has_no_zone_left_is_told_of_every_place_and_not_of_none():

@@ -129,3 +129,12 @@ def test_without_pages_there_is_no_invitation(naruko):
     hub = Path("town/hub.yaml")
     hub.write_text(hub.read_text(encoding="utf-8").replace("web:\n  port: 0\n", ""), encoding="utf-8")
     assert naruko("invite", "--role", "farmer")[0] == 3
+
+
+def test_who_does_not_fit_the_towns_files_any_more_is_named(naruko):
+    _, _, err = naruko("invite", "--role", "farmer")
+    naruko.hub(enrol_act(err.split("invitation ")[1].split(";")[0]))
+    url = "url: 'mailto://mail.example.jp?from=naruko@example.jp&to=ops@example.jp'"
+    Path("town/people.yaml").write_text(PEOPLE.replace("address: ops@example.jp", url), encoding="utf-8")
+    Path("town/hub.yaml").write_text(PAGES.partition("channels:")[0], encoding="utf-8")
+    assert f"enrolled {EMI}: hub.yaml has no URL for mail under channels any more" in naruko()[2]

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace as with_fields
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub.cli import screen
-from hub.cli.screen import columns, cut, lines
+from hub.cli.screen import cut, lines
 from hub.config.settings import Influx
 from hub.config.tell_policy import AlertKind
 from hub.detect.health import DeviceHealth
@@ -33,13 +34,16 @@ from hub.model import Mode, Severity, Stage, Task
 from hub.state import ROOMS
 from hub.status import Answer, Process, Report, Seen, nothing, reason_of, report
 from hub.telling.silences import Period
+from hub.wording.columns import columns
 from tests.data import ROOT
 from tests.fleets import example_town
 from tests.ledgers import alert
 from tests.towns import DAY, HOUR, MINUTE, at
 
 NOW = at("2026-11-22 18:05:20")
-TOWN = example_town()
+FOUND = example_town()
+LEDGER = FOUND.hub.ledger.model_copy(update={"path": Path("/var/lib/naruko/naruko.db")})
+TOWN = with_fields(FOUND, hub=FOUND.hub.model_copy(update={"ledger": LEDGER}))
 WITH_INFLUX = with_fields(
     TOWN, hub=TOWN.hub.model_copy(update={"influx": Influx(url="http://127.0.0.1:8086")})
 )
@@ -279,7 +283,7 @@ def test_the_text_of_every_row_begins_in_the_same_column() -> None:
             label, gap, _ = line.partition("  ")
             if gap and label and label in [pair[lang == "en"] for pair in WORDS["row"].values()]:
                 text = line.removeprefix(label).lstrip()
-                assert columns(line) - columns(text) == 10
+                assert columns(line) - columns(text) == screen.LABEL
 
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=80)

@@ -26,6 +26,7 @@ from hub.model import Outcome
 from tests.config_towns import make_town
 from tests.consoles import place
 from tests.data import ROOT
+from tests.doctors import shut
 from tests.hubs import at_broker, hub_of
 from tests.ledgers import alert, notification
 from tests.waiting import until
@@ -65,6 +66,7 @@ def test_where_no_hub_ever_ran_it_says_so_and_makes_no_ledger(
     code, text = said(capsys, "-c", folder)
     assert code == 4
     assert "No hub has run here yet" in text
+    assert str(folder.parent / "naruko.db") in "".join(text.split())
     assert not list(folder.parent.glob("naruko.db*"))
 
 
@@ -128,6 +130,14 @@ def test_a_ledger_that_cannot_be_read_is_said_and_ends_with_5(
     assert "naruko.db" in capsys.readouterr().err
 
 
+def test_a_folder_that_may_not_be_entered_is_no_missing_hub(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "stat", shut(Path("naruko.db")))
+    assert cli.main(["status", "-c", str(folder)]) == 5
+    assert f"may not enter {folder.parent}; ask as the user" in capsys.readouterr().err
+
+
 # --- by the hub's own word --------------------------------------------------------------------------
 
 
@@ -183,7 +193,10 @@ def test_nobody_at_the_port_is_no_answer_and_a_hub_for_everywhere_is_asked_here(
 # --- again and again --------------------------------------------------------------------------------
 
 
-def test_watched_it_looks_again_until_somebody_ends_it_and_exits_with_what_it_saw_last(folder: Path) -> None:
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_watched_it_looks_again_until_somebody_ends_it_and_exits_with_what_it_saw_last(
+    folder: Path, ended_by: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "hub", "status", "-c", str(folder), "--watch", "--json"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.PIPE, text=True, env=env) as looking:
@@ -192,5 +205,5 @@ def test_watched_it_looks_again_until_somebody_ends_it_and_exits_with_what_it_sa
         with held(folder.parent / "naruko.db"):
             states = [json.loads(looking.stdout.readline())["hub"]["state"] for _ in range(2)]
             assert "runs" in states
-            looking.send_signal(signal.SIGINT)
+            looking.send_signal(ended_by)
             assert looking.wait(30) == 0

@@ -20,7 +20,7 @@ def write(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("grafana_foundation_sdk"):
             raise
-        print("naruko: this needs `pip install naruko[grafana]`", file=sys.stderr)
+        print("naruko: this needs `.venv/bin/pip install -e '.[grafana]'` in the checkout", file=sys.stderr)
         return USAGE
     changed = folder.write(town_of(arguments), arguments.into)
     print(

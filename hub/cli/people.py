@@ -64,7 +64,8 @@ def _list(arguments: argparse.Namespace, town: "Town", ledger: "Ledger") -> int:
     rooms = rooms_of(ledger)
     called = rooms["roll_call"].get(SITE)
     unheard = frozenset(called.missing if called else ())
-    present = roll(town, rooms["person"], rooms["said"]).people
+    rolled = roll(town, rooms["person"], rooms["said"])
+    present = rolled.people
     said = {id: rooms["said"].get(id, NOTHING) for id in present}
 
     def rank(id: str) -> int:
@@ -76,6 +77,8 @@ def _list(arguments: argparse.Namespace, town: "Town", ledger: "Ledger") -> int:
     for id in listed:
         origin = "enrolled" if id in rooms["person"] and id not in town.people else "file"
         print("  ".join(_row(town, present[id], said[id], origin, unheard=id in unheard)))
+    for warning in rolled.warnings[len(town.warnings) :]:
+        print(warning, file=sys.stderr)
     print(f"{len(present)} people, {sum(rank(id) < 2 for id in present)} have not answered", file=sys.stderr)
     if not arguments.missing:
         for id, invitation in sorted(rooms["invitation"].items()):

@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hub.cli.common import IO, OK, Adder, town_of, unknown, write_report
+from hub.cli.common import IO, LEDGER, OK, UNMET, Adder, town_of, unknown, write_report
+from hub.ledger import LedgerError
+
+log = logging.getLogger("naruko.app")
 
 WARNED = 8
 """So many places of warnings are named in the log."""
@@ -55,6 +58,7 @@ def _seconds(text: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """What ends the hub is a line of its log, with the log's priority and form."""
     from hub.app import serve  # noqa: PLC0415
     from hub.logs.lines import written  # noqa: PLC0415
 
@@ -65,7 +69,14 @@ def run(arguments: argparse.Namespace) -> int:
             said = "the town's files: %d warnings (%s%s); naruko check says them"
             more = ", ..." if len(town.warnings) > WARNED else ""
             logging.getLogger("naruko.config").warning(said, len(town.warnings), lines, more)
-        until_stopped(serve(town))
+        try:
+            until_stopped(serve(town))
+        except LedgerError as error:
+            log.critical("%s", error)
+            return LEDGER
+        except Exception:
+            log.critical("the hub ends", exc_info=True)
+            return UNMET
     return OK
 
 
@@ -74,11 +85,14 @@ def demo(arguments: argparse.Namespace) -> int:
 
     from firmware_sim.scenarios import SCENARIOS  # noqa: PLC0415
     from hub.demo import Options, free_port, play  # noqa: PLC0415
+    from hub.logs.lines import Text  # noqa: PLC0415
     from hub.story import Story  # noqa: PLC0415
 
     if arguments.scenario not in SCENARIOS:
         return unknown("scenario", arguments.scenario, SCENARIOS)
-    logging.basicConfig(format="%(levelname)s %(name)s %(message)s", level=logging.WARNING)
+    said = logging.StreamHandler()
+    said.setFormatter(Text(dated=False))
+    logging.basicConfig(handlers=[said], level=logging.WARNING)
     town = town_of(arguments)
     options = Options(
         scenario=arguments.scenario,

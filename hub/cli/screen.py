@@ -1,6 +1,5 @@
 """How a look at the hub reads in a terminal: rows of words, in Japanese or English, at any width. Pure."""
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from hub.config.town import Town
 from hub.model import Mode, Severity
 from hub.status import MB, Alert, Device, Quiet, Report, Siren, Trouble
 from hub.wording import format_time
+from hub.wording.columns import columns
 from hub.wording.files import read
 from hub.wording.values import clean, words
 
@@ -19,7 +19,7 @@ NAMED = 3
 ALERTS = 5
 LONGEST_NAME = 24
 NARROWEST = 30
-LABEL = 10
+LABEL = 12
 """Columns of the first word of a row, with the room behind it."""
 GAP = "  "
 GB = 1_000 * MB
@@ -99,7 +99,7 @@ class _Telling:
 
     def _hub(self) -> Row:
         hub = self.report.hub
-        parts = [self.says("hub", hub.state, path=self.town.hub.ledger.path)]
+        parts = [self.says("hub", hub.state, path=self.town.hub.ledger.path.absolute())]
         parts += [self.says("hub", reason) for reason in hub.reasons]
         if hub.since_at:
             parts.append(self.says("hub", "since", time=self.time(hub.since_at)))
@@ -304,17 +304,6 @@ def _size(bytes: int) -> str:
 # --- columns ----------------------------------------------------------------------------------------
 
 
-def columns(text: str) -> int:
-    """How many columns a terminal gives it (UAX 11: W and F are wide; marks take none)."""
-    return sum(_columns(char) for char in text)
-
-
-def _columns(char: str) -> int:
-    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
-
-
 def cut(text: str, width: int) -> str:
     """With two dots where something is missing."""
     if columns(text) <= width:
@@ -355,7 +344,7 @@ def _beginning(text: str, room: int) -> int:
     """How many characters fit."""
     taken = 0
     for number, char in enumerate(text):
-        taken += _columns(char)
+        taken += columns(char)
         if taken > room:
             return number
     return len(text)

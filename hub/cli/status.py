@@ -4,10 +4,10 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -20,7 +20,10 @@ from hub.clock import SystemClock, is_sane
 from hub.config.settings import Web
 from hub.config.town import Town
 from hub.doctor.ledger import hub_at_work
+from hub.doctor.pages import ANYWHERE
+from hub.doctor.telling import language
 from hub.ledger import LedgerError, nightly
+from hub.ledger.opening import is_there
 from hub.status import Answer, Report, Seen, nothing, report
 from hub.watch.look import ledger_size
 from hub.watch.vitals import read_machine
@@ -28,7 +31,6 @@ from hub.watch.vitals import read_machine
 EVERY_S = 2.0
 WITHIN_S = 4.0
 """`/readyz` may itself wait two seconds for the ledger."""
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (listened at, and asked here)
 ASIDE, BACK = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 """xterm's other screen, without a cursor: what stood in the terminal is there again afterwards."""
 HOME, LINE_END, BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -48,7 +50,7 @@ def add(command: Adder) -> None:
 def status(arguments: argparse.Namespace) -> int:
     """Exit code by what was found last."""
     town = town_of(arguments)
-    lang = arguments.lang or _lang(os.environ)
+    lang = arguments.lang or language(os.environ)
     if arguments.watch:
         return _watch(town, lang, as_json=arguments.json)
     found = look(town)
@@ -63,7 +65,7 @@ def status(arguments: argparse.Namespace) -> int:
 def look(town: Town) -> Report:
     """LedgerError: there is a ledger, and it cannot be read."""
     now, path = SystemClock().now(), town.hub.ledger.path
-    if not path.is_file():
+    if not is_there(path):
         return nothing(town, now)
     pid = hub_at_work(path)
     written_at = _written_at(path)
@@ -90,7 +92,7 @@ def look(town: Town) -> Report:
 
 def ask(web: Web) -> Answer:
     """What the hub's own page says of it, on this machine and past every proxy."""
-    host = EVERYWHERE.get(web.host, web.host)
+    host = ANYWHERE.get(web.host, web.host)
     asked = HTTPConnection(host, web.port, timeout=WITHIN_S)
     try:
         asked.request("GET", "/readyz", headers={"Host": f"localhost:{web.port}"})
@@ -133,7 +135,8 @@ def _changed_at(path: Path) -> Millis | None:
 
 def _watch(town: Town, lang: str, *, as_json: bool) -> int:
     code, pause = OK, threading.Event()
-    aside = sys.stdout.isatty() and not as_json
+    aside = sys.stdout.isatty() and not as_json and os.environ.get("TERM") != "dumb"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the terminal is given back
     try:
         if aside:
             print(ASIDE, end="")
@@ -169,9 +172,3 @@ def _show(found: Report, town: Town, lang: str, *, aside: bool, as_json: bool) -
 
 def _is_coloured() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _lang(env: Mapping[str, str]) -> str:
-    """By the locale, see locale(7)."""
-    named = env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or ""
-    return "ja" if named.startswith("ja") else "en"

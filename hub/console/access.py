@@ -1,5 +1,6 @@
 """Who is at the page, and may they do this: session cookie or a proxy's word, CSRF token, roles."""
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
@@ -41,6 +42,8 @@ class Console:
         self.pages = pages
         self.settings = settings
         self.live = Live(pages.hub)
+        self.reporting = asyncio.Lock()
+        """Held while a month is read and counted: one at a time."""
         pages.ending.append(self.live.end)
         self.passwords = Passwords()
         self.by_address = Haste(LOGINS_A_MINUTE)
@@ -89,7 +92,8 @@ def user_of(request: Request) -> User | None:
     """By the session's cookie, else by the word of a proxy that the town trusts. Role and name as of now."""
     if found := session_of(request):
         _, session = found
-        return User(session.user, console_of(request).accounts[session.user].role)
+        if account := console_of(request).accounts.get(session.user):  # a page may be made in a thread
+            return User(session.user, account.role)
     return _by_proxy(request)
 
 
@@ -188,6 +192,7 @@ def needs(role: ConsoleRole) -> Callable[[Handler], Handler]:
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         async def guarded(request: Request) -> Response:
+            request.state.asked_at = ticks()
             user = user_of(request)
             if user is None:
                 return _to_login(request)
@@ -207,6 +212,8 @@ async def _is_genuine(request: Request) -> bool:
     given = request.headers.get("x-csrf-token")
     if not is_own(request):
         return False
+    if given is None and request.url.path.startswith(API):
+        return False  # a form would use up the body
     if given is None:
         form = await request.form()
         given = str(form.get("csrf", ""))
@@ -238,8 +245,6 @@ def _refusal(request: Request, why: str, status: int) -> Response:
 # --- pages ----------------------------------------------------------------------------------------
 
 
-READ_BEFORE_MS = 2_000
-"""So long before it is made a page may have read what it shows."""
 MENU = ("now", "map", "rivers", "devices", "messages", "deterrents", "history")
 OWN_PAGES = {ConsoleRole.VIEWER: ("me",), ConsoleRole.OPERATOR: ("me",), ConsoleRole.ADMIN: ("me", "users")}
 
@@ -265,7 +270,7 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
         "has_session": session_of(request) is not None,
         "csrf": csrf_of(request),
         "query": f"?lang={lang}" if chosen else "",
-        "made_at": ticks() - READ_BEFORE_MS,
+        "made_at": getattr(request.state, "asked_at", 0),
         "roles": list(ConsoleRole),
     }
     page = pages_of(request).render(request, template, lang, status=status, script=True, **(shown | values))

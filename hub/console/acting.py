@@ -69,12 +69,16 @@ async def stop_sirens(call: Call, id: str) -> Did:
         return await _do(call, alert, *(act_of(call.request, "siren_stop", siren) for siren in sirens))
 
 
-async def stop_siren(call: Call, siren: str) -> None:
-    """One by its device, or `all`: always possible, whatever has been."""
+async def stop_siren(call: Call, siren: str) -> int:
+    """One by its device, or `all`: always possible, whatever has been. To how many devices it goes.
+
+    Problem 404: there is no such siren.
+    """
     device = call.town.devices.get(siren)
     if siren != ALL and (device is None or device.siren is None):
         raise Problem(404, "siren", "no siren of this town")
-    await call.hub.do(act_of(call.request, "siren_stop", siren))
+    outcome = await call.hub.do(act_of(call.request, "siren_stop", siren))
+    return len(outcome.commands)
 
 
 async def end(call: Call, kind: str, target: str) -> None:
@@ -105,7 +109,7 @@ def to_morning(now: Millis, zone: tzinfo) -> int:
     morning = wall.replace(hour=MORNING, minute=0, second=0, microsecond=0)
     if morning <= wall:
         morning += timedelta(days=1)
-    return ceil((morning - wall) / timedelta(minutes=1))
+    return ceil((morning.timestamp() * 1000 - now) / 60_000)
 
 
 def _offered(call: Call, id: str, kind: str) -> Alert:

@@ -88,8 +88,9 @@ class Live:
     """All open pages of one hub. Where there is none, an outcome costs two looks at empty lists."""
 
     def __init__(self, hub: "Hub") -> None:
-        self.alerts_at = 0
-        """When an alert changed last, ms of the monotonic clock: a page made before it has not seen it."""
+        self.news_at = 0
+        """When an alert or something of the town changed last, ms of the monotonic clock: a page whose making
+        began before that has not seen it."""
         self._listeners: list[Listener] = []
         hub.observers.append(self._note)
         hub.settled.append(self._settled)
@@ -113,8 +114,8 @@ class Live:
             listener.end()
 
     def _note(self, outcome: Outcome) -> None:
-        if outcome.alerts:
-            self.alerts_at = ticks()
+        if outcome.alerts or any(room in OF_THE_TOWN for room, _ in outcome.states):
+            self.news_at = ticks()
         for listener in self._listeners:
             listener.note(outcome)
 

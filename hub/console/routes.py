@@ -2,7 +2,8 @@
 
 from starlette.routing import BaseRoute
 
-from hub.console import accounts, api, login, me
+from hub.console import accounts, login, me
+from hub.console.api import endpoints
 from hub.console.pages import acts, alert, deterrents, devices, history, map, messages, now, report, rivers
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -19,5 +20,5 @@ ROUTES: tuple[BaseRoute, ...] = (
     *me.ROUTES,
     *accounts.ROUTES,
     *acts.ROUTES,
-    *api.ROUTES,
+    *endpoints.ROUTES,
 )

@@ -24,7 +24,7 @@ from hub.doctor import (
     pages,
     reach,
 )
-from hub.doctor.at_once import Look, all_at_once
+from hub.doctor.at_once import WITHIN_S, Look, all_at_once
 from hub.doctor.finding import Finding, Level, bad, ok, warn
 from hub.doctor.telling import as_json, language, lines, summary
 from hub.telling import roster
@@ -35,8 +35,9 @@ __all__ = ["Finding", "Level", "as_json", "examine", "language", "lines", "summa
 def examine(folder: Path, environ: Mapping[str, str], time: Clock, *, thorough: bool) -> Iterator[Finding]:
     """One finding after the other, always in the same order; all is looked at at the same time, in 15 s.
 
-    `thorough` reads every page of a ledger of any size, however long that takes.
+    `thorough` reads every page of a ledger of any size, and of its backup, however long that takes.
     """
+    unhurried = None if thorough else WITHIN_S
     try:
         town = load(folder, environ)
     except ConfigError as error:
@@ -62,8 +63,8 @@ def examine(folder: Path, environ: Mapping[str, str], time: Clock, *, thorough: 
         yield warn("roster.ends", said=said)
     yield from all_at_once(
         [
-            Look("ledger", lambda: ledger.file(town, time, thorough=thorough), within_s=None),
-            Look("backup", lambda: ledger.backups(town, time), within_s=None),
+            Look("ledger", lambda: ledger.file(town, time, thorough=thorough), unhurried),
+            Look("backup", lambda: ledger.backups(town, time), unhurried),
             Look("clock", lambda: clock.clock(time)),
             Look("disk", lambda: machine.measures(town)),
             Look("service", machine.service),

@@ -9,6 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from hub.openers import opener_for
+
 WITHIN_S = 5.0
 LONGEST = 4_000_000
 """Bytes of an answer: a dashboard of Grafana has some 100,000."""
@@ -34,21 +36,11 @@ class Answer(Struct, frozen=True):
             return None
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A token goes to no other server than the one that is named."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-_open = urllib.request.build_opener(_NoRedirect).open
-
-
 def fetch(url: str, headers: Mapping[str, str] | None = None, data: bytes | None = None) -> Answer:
     """Raises nothing that a server or a URL of http or https could cause."""
     request = urllib.request.Request(url, data, dict(headers or {}))  # noqa: S310 (the town's own URL)
     try:
-        with _open(request, timeout=WITHIN_S) as answer:
+        with opener_for(url).open(request, timeout=WITHIN_S) as answer:
             return _read(answer.status, answer)
     except urllib.error.HTTPError as error:
         with error:

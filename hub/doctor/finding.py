@@ -50,7 +50,8 @@ def bad(code: str, what: str = "", **values: object) -> Finding:
 
 @cache
 def words() -> dict[str, Any]:
-    """`findings`: code -> ja, en -> [said, do]; `what` and `level`: id -> [Japanese, English]; `summary`."""
+    """`findings`: code -> ja, en -> [said, do]; `what` and `level`: id -> [Japanese, English]; `summary`;
+    `reason`: what the system says -> Japanese."""
     return dict(read(WORDS))
 
 
@@ -72,4 +73,6 @@ def _finding(level: Level, code: str, what: str, values: Mapping[str, object]) -
 def _spelled(value: object, lang: str) -> object:
     if isinstance(value, tuple):
         value = value[lang == "en"]
+    elif lang == "ja":
+        value = words()["reason"].get(str(value), value)
     return value if isinstance(value, int | float) else clean(value, LONGEST)

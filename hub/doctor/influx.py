@@ -17,7 +17,7 @@ from hub.config.validate import reveal
 from hub.doctor.fetch import Answer, fetch
 from hub.doctor.finding import Finding, bad, ok, warn
 from hub.influx.line_protocol import head, line
-from hub.influx.target import BadLinesError, UnavailableError, connect
+from hub.influx.target import ASKED, BadLinesError, UnavailableError, connect
 from hub.ledger import Ledger, LedgerError
 
 MEASUREMENT = "naruko_doctor"
@@ -93,10 +93,12 @@ def _version(answer: Answer) -> str:
 
 
 def _missing(settings: Influx) -> Finding | None:
-    """Where the database is not there, or the login may not look."""
+    """Where the database is not there, the login may not look, or nothing comes of the question."""
     answer = query(settings, "SHOW DATABASES")
     if answer.status in DENIED:
         return bad("influx.denied", reason=reason_of(answer))
+    if answer.status != ASKED:
+        return bad("influx.unasked", reason=reason_of(answer))
     names = [row.get("name") for row in tables(answer)]
     return None if settings.bucket in names else warn("influx.no_database", name=settings.bucket)
 
@@ -148,7 +150,8 @@ def _kept(settings: Influx, ledger_keeps: Millis) -> Iterator[Finding]:
             kept = milliseconds(str(policy.get("duration")))
             days = kept // DAY
             if kept and kept < ledger_keeps:
-                yield warn("influx.forgets", days=days, ledger=ledger_keeps // DAY, name=settings.bucket)
+                keeps, name = ledger_keeps // DAY, policy.get("name")
+                yield warn("influx.forgets", days=days, ledger=keeps, name=settings.bucket, policy=name)
             else:
                 forever = ("いつまでも", "for ever")
                 yield ok("influx.keeps", days=(f"{days}日", f"{days} days") if kept else forever)

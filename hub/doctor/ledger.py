@@ -10,25 +10,30 @@ from typing import Any
 from devices.frame import Millis
 from hub.clock import Clock, is_sane
 from hub.config.town import Town
-from hub.doctor.finding import Finding, bad, ok, warn
+from hub.doctor.finding import Finding, bad, ok, warn, words
 from hub.ledger import Ledger, LedgerError, backup, ballast, nightly, rescue
+from hub.ledger.opening import is_there
+from hub.status import OVERDUE
 from hub.wording import format_time
 
 MB = 1_000_000
 LOOK_AT_ALL_BELOW = 256 * MB
 """A file of this size is read in some seconds, also from an SD card."""
-OVERDUE: Millis = 36 * 3_600_000
-"""A backup is made every night: one was missed."""
 REMEMBERED: Millis = 7 * 86_400_000
 
 
 def file(town: Town, clock: Clock, *, thorough: bool) -> Iterator[Finding]:
     """Whether it opens and is whole, its size, what was restored, and who works on it."""
     path = town.hub.ledger.path
-    pid = hub_at_work(path)
-    if not path.is_file() and not backup.generations(path):
-        yield warn("ledger.none", path=path)
+    try:
+        there = is_there(path) or bool(backup.generations(path))
+    except LedgerError as error:
+        yield _closed(error)
         return
+    if not there:
+        yield warn("ledger.none", path=path.absolute())
+        return
+    pid = hub_at_work(path)
     yield (ok("hub.works", pid=pid) if pid else warn("hub.stopped"))
     try:
         with closing(Ledger.attach(path, town.hub.ledger)) as opened:
@@ -36,8 +41,7 @@ def file(town: Town, clock: Clock, *, thorough: bool) -> Iterator[Finding]:
             yield from _whole(path, opened, town, clock, thorough=thorough)
             yield from _restored(path, opened, town, clock)
     except LedgerError as error:
-        said, do = _halves(str(error))
-        yield bad("ledger.closed", said=said, do=do)
+        yield _closed(error)
     except sqlite3.Error as error:
         yield bad("ledger.unreadable", said=error)
     yield from _room(town)
@@ -56,6 +60,10 @@ def hub_at_work(path: Path) -> str:
 def backups(town: Town, clock: Clock) -> Iterator[Finding]:
     """Whether there is a good one of last night."""
     path, now = town.hub.ledger.path, clock.now()
+    try:
+        is_there(path)
+    except LedgerError:
+        return  # said of the ledger
     found = backup.generations(path)
     if not found:
         yield warn("backup.none")
@@ -107,10 +115,19 @@ def _whole(path: Path, opened: Ledger, town: Town, clock: Clock, *, thorough: bo
 def _restored(path: Path, opened: Ledger, town: Town, clock: Clock) -> Iterator[Finding]:
     done = rescue.last(opened)
     if done and clock.now() - done.at < REMEMBERED:
-        yield warn("ledger.restored", time=format_time(done.at, clock.now(), town.zone_info), said=done)
+        when = format_time(done.at, clock.now(), town.zone_info)
+        yield warn("ledger.restored", time=when, said=(_done(done, clock, town), str(done)))
     if aside := rescue.kept_aside(path):
         size = sum(one.stat().st_size for one in aside) / MB
         yield warn("ledger.aside", files=len(aside), mb=size, newest=aside[-1].name)
+
+
+def _done(done: rescue.Restored, clock: Clock, town: Town) -> str:
+    """In Japanese."""
+    kept = f"壊れたファイルは {done.aside}。" if done.aside else ""
+    if not done.backup_at:
+        return f"{kept}良い控えがなく、空の台帳から始めました"
+    return f"{kept}{format_time(done.backup_at, clock.now(), town.zone_info)} の控えから続けています"
 
 
 def _room(town: Town) -> Iterator[Finding]:
@@ -124,7 +141,7 @@ def _room(town: Town) -> Iterator[Finding]:
         yield warn("ballast.gone")
 
 
-def _halves(text: str) -> tuple[str, str]:
+def _closed(error: LedgerError) -> Finding:
     """What is wrong, and what to do."""
-    said, _, do = text.partition("; ")
-    return said, do or "see above"
+    said, _, do = str(error).partition("; ")
+    return bad("ledger.closed", said=said, do=(words()["closed"][type(error).__name__], do or "see above"))

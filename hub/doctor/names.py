@@ -18,8 +18,8 @@ def findings(probes: Sequence[Probe]) -> Iterator[Finding]:
             yield told("dns.unknown", name=_said(probe), setting=probe.endpoint.setting)
     for probe in probes:
         if probe.families and not probe.routed:
-            families = " and ".join(f"IPv{number}" for number in probe.families)
-            yield bad("dns.no_way", name=_said(probe), families=families)
+            families = [f"IPv{number}" for number in probe.families]
+            yield bad("dns.no_way", name=_said(probe), families=("と".join(families), " and ".join(families)))
     well = [probe for probe in named if probe.routed]
     if well:
         by_6 = sum(6 in probe.routed for probe in well)

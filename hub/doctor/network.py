@@ -17,6 +17,7 @@ from hub.doctor.endpoints import Endpoint
 WITHIN_S = 4.0
 """For each of: the name server, a connection, a handshake."""
 ALL_WITHIN_S = 13.0
+TOO_SLOW, NO_WAY = "timed out", "no way there"
 FAULTS = {
     9: "early",
     10: "over",
@@ -54,10 +55,11 @@ class Probe(Struct, frozen=True):
 
 
 def probes(endpoints: Sequence[Endpoint]) -> list[Probe]:
-    """All at the same time."""
+    """All at the same time. The name server has a limit of its own: whoever is too slow has a name."""
     found = each(probe, endpoints, ALL_WITHIN_S)
     return [
-        made or Probe(endpoint, unknown="silent") for endpoint, made in zip(endpoints, found, strict=True)
+        made or Probe(endpoint, _is_address(endpoint.host), refused=TOO_SLOW)
+        for endpoint, made in zip(endpoints, found, strict=True)
     ]
 
 
@@ -70,7 +72,7 @@ def probe(endpoint: Endpoint) -> Probe:
     families = tuple(sorted({_number(family) for family, _ in resolved}))
     ways = [(family, address) for family, address in resolved if _has_way(family, address)]
     routed = tuple(sorted({_number(family) for family, _ in ways}))
-    refused = _refusal([address for _, address in ways]) if ways else "no way there"
+    refused = _refusal([address for _, address in ways]) if ways else NO_WAY
     looked_at = endpoint.secure and endpoint.verified and not refused
     certificate = _certificate(endpoint) if looked_at else None
     return Probe(endpoint, literal, "", families, routed, refused, certificate)
@@ -111,7 +113,7 @@ def _has_way(family: int, address: Any) -> bool:
 def _refusal(addresses: Sequence[Any]) -> str:
     """Empty where somebody listens at one of them."""
     said = each(knock, addresses, WITHIN_S)
-    return "" if "" in said else next((one for one in said if one), "timed out")
+    return "" if "" in said else next((one for one in said if one), TOO_SLOW)
 
 
 def knock(address: Any) -> str:
@@ -142,7 +144,7 @@ def _certificate(endpoint: Endpoint) -> Certificate:
     except (ssl.SSLError, smtplib.SMTPNotSupportedError) as error:
         return Certificate(None, "no_tls", getattr(error, "reason", None) or str(error))
     except TimeoutError:
-        return Certificate(None, "other", "timed out")
+        return Certificate(None, "other", TOO_SLOW)
     except (OSError, ValueError, KeyError, smtplib.SMTPException) as error:
         return Certificate(None, "other", getattr(error, "strerror", None) or str(error))
 

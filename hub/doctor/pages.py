@@ -18,6 +18,7 @@ from hub.ledger import Ledger, LedgerError
 MARK = "naruko-hub"
 """Header of /healthz: a number that a hub makes up when it starts."""
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (nothing is bound here)
+"""Listened at, and asked here."""
 
 
 def pages(town: Town) -> Iterator[Finding]:

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
-from unicodedata import combining, east_asian_width
 
 from hub.doctor.finding import Finding, Level, label
+from hub.wording.columns import columns, is_wide
 
 Lang = Literal["ja", "en"]
 LEVEL, WHAT = 6, 12
@@ -50,11 +50,6 @@ def as_json(findings: Sequence[Finding], at: int) -> str:
     return json.dumps({"at": at, "findings": told}, ensure_ascii=False, indent=1)
 
 
-def columns(text: str) -> int:
-    """Cells that a terminal takes for it: two for a full-width sign."""
-    return sum(0 if combining(sign) else 1 + (east_asian_width(sign) in "WF") for sign in text)
-
-
 def padded(text: str, width: int) -> str:
     return text + " " * max(1, width - columns(text))
 
@@ -88,9 +83,9 @@ def _words(text: str) -> Iterator[str]:
     """What stays together, with the spaces behind it."""
     word = ""
     for sign in text:
-        wide = east_asian_width(sign) in "WF"
+        wide = is_wide(sign)
         after_space = word.endswith(" ") and sign != " "
-        after_wide = bool(word) and east_asian_width(word[-1]) in "WF"
+        after_wide = bool(word) and is_wide(word[-1])
         held = sign in NEVER_FIRST or sign == " " or word[-1:] in NEVER_LAST
         if word and not held and (after_space or wide or after_wide):
             yield word

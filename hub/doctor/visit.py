@@ -25,7 +25,7 @@ class Visit:
 
     def __init__(self, settings: Mqtt, *, anonymous: bool = False, version: int = mqtt.MQTTv5) -> None:
         """OSError, ValueError: the file of issuers cannot be used."""
-        self.said = "does not answer"
+        self.said = ""
         self.code: int | None = None
         self.version = version
         self.heard: set[str] = set()
@@ -93,7 +93,7 @@ class Visit:
         with self._news:
             self.code = code.value
             if code.is_failure:
-                self.said = f"refuses the hub: {code}"
+                self.said = str(code)
             self._news.notify_all()
         if code.is_failure:
             client.disconnect()

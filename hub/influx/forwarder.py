@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -34,6 +35,8 @@ POSITION = ("lat", "lon")
 """How the names of quantities begin which tell where something is."""
 SAID_BAD_LINES = 5
 LONGEST_LINE_SAID = 400
+FIGURE = re.compile(r"(?<![\w.])-?\d+\.\d*(?![\w.])")
+"""A position, or what a server has left of one."""
 
 
 class Pace(NamedTuple):
@@ -45,6 +48,11 @@ class Pace(NamedTuple):
     """While catching up: a full batch and half a second's rest. A town of 1,000 devices makes 40 a second."""
     retry_first: float = 1.0
     retry_last: float = 60.0
+
+
+def sayable(line: str, reason: str) -> tuple[str, str]:
+    """Why a line is refused, and which: without its fields, and without the figures that a server repeats."""
+    return FIGURE.sub("#", reason), clean(line.partition(" ")[0], LONGEST_LINE_SAID)
 
 
 def _unsaid(up: bool, reason: str) -> None:  # noqa: ARG001, FBT001
@@ -117,7 +125,7 @@ class Forwarder:
                 await asyncio.sleep(max(wait * random.uniform(0.5, 1.0), error.retry_after))  # noqa: S311 (jitter)
         self._returned()
         for text, reason in batch.refused[:SAID_BAD_LINES]:
-            log.error("InfluxDB refuses a line for good (%s): %s", reason, clean(text, LONGEST_LINE_SAID))
+            log.error("InfluxDB refuses a line for good (%s): %s", *sayable(text, reason))
         if len(batch.refused) > SAID_BAD_LINES:
             log.error("InfluxDB refuses %d more lines of this batch", len(batch.refused) - SAID_BAD_LINES)
 
@@ -189,8 +197,9 @@ class Forwarder:
     def _lost(self, error: UnavailableError) -> None:
         if self._lost_at is None:
             self._lost_at = self.clock.now()
-            log.warning("InfluxDB: %s; readings wait in the ledger", error)
-            self.report(False, str(error))
+            said = FIGURE.sub("#", str(error))
+            log.warning("InfluxDB: %s; readings wait in the ledger", said)
+            self.report(False, said)
 
     def _returned(self) -> None:
         if self._lost_at is not None:

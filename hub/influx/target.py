@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import Any, Protocol
 
 from hub.config.settings import Influx
+from hub.openers import opener_for
 from hub.wording.values import clean
 
 TIMEOUT_S = 10.0
@@ -93,7 +94,7 @@ class Version1:
         self._base = settings.url.rstrip("/")
         if urllib.parse.urlsplit(self._base).scheme not in ("http", "https"):
             raise ValueError("influx.url begins with http:// or https://")
-        self._open = urllib.request.build_opener(_NoRedirect).open
+        self._open = opener_for(self._base).open
         self._database = settings.bucket
         self._headers = {"Content-Type": "text/plain; charset=utf-8"}
         if settings.username:
@@ -133,13 +134,6 @@ class Version1:
             raise UnavailableError(f"{self._base}: {why}", slow=isinstance(error, TimeoutError)) from error
         if status != WRITTEN and not (form and status == ASKED):
             raise refusal(status, _message(text, "error"), headers)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A write that is sent elsewhere would arrive there as a GET without its lines."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
 
 
 def _as_much_as_came(answer: Any) -> str:

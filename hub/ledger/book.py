@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 import struct
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +29,9 @@ WAL_INDEX = struct.Struct("=14xHI76xI")
 WAL_INDEX_BYTES = WAL_INDEX.size
 """SQLite's WAL-index, walformat.html 2.1: page size, frames in the log, and at byte 96 the frames copied."""
 
+LOOK_EVERY = 200_000
+"""Instructions of SQLite, some ms, after which a long read looks whether the ledger is being closed."""
+
 RESTART_ABOVE_BYTES = 64 * 1024 * 1024
 """A write-ahead log of this size is emptied with the writer held; below, it is copied beside the writer."""
 
@@ -48,6 +52,9 @@ class Ledger(Writer):
         super().__init__(path, settings, writer)
         self._viewed = opening.connect_to_read(path) if path else writer
         self._viewing = ThreadPoolExecutor(1, "ledger-view")
+        self._closing = threading.Event()
+        for connection in {self._bulk, self._viewed} - {writer}:  # ends also what begins after `interrupt`
+            connection.set_progress_handler(self._closing.is_set, LOOK_EVERY)
         self.restored: rescue.Restored | None = None
         """It was damaged, and what was done."""
         self._held = held
@@ -86,6 +93,7 @@ class Ledger(Writer):
 
     def close(self) -> None:
         """Gives up what is not committed; copies the write-ahead log into the file and lets it go."""
+        self._closing.set()
         self._viewed.interrupt()
         self._viewing.shutdown(cancel_futures=True)
         self._threads.shutdown()

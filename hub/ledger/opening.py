@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
+from time import sleep
 from typing import TextIO
 
 from hub.ledger.migrations import MIGRATIONS
@@ -132,9 +134,22 @@ def prepare(path: Path | None) -> sqlite3.Connection:
     return connection
 
 
+def is_there(path: Path) -> bool:
+    """LedgerError: this user may not look."""
+    try:
+        return S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError as error:
+        raise LedgerError(
+            f"ledger {path.absolute()}: this user may not enter {path.absolute().parent}; "
+            "ask as the user that the hub runs as (docs/doctor.md)"
+        ) from error
+
+
 def attach(path: Path) -> sqlite3.Connection:
     """A connection to the ledger of a hub which may be running: makes nothing, migrates nothing."""
-    if not path.is_file():
+    if not is_there(path):
         raise LedgerError(f"ledger {path}: there is none; start the hub once, or name the right file")
     _refuse_unwritable(path)
     with explained(path):
@@ -200,6 +215,20 @@ def _probe(connection: sqlite3.Connection, path: Path | None) -> None:
             connection.execute(f"SELECT * FROM {table} ORDER BY {key} LIMIT 1").fetchone()  # noqa: S608 (our own names)
 
 
+LOCK_TRIES, LOCK_PAUSE_S = 4, 0.05
+"""Who only looks whether a hub is at work (`hub.doctor.ledger`) holds the lock for an instant."""
+
+
+def _lock(holder: TextIO) -> None:
+    """OSError: another one has it, and keeps it."""
+    for _ in range(LOCK_TRIES - 1):
+        with suppress(BlockingIOError):
+            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        sleep(LOCK_PAUSE_S)
+    fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def lock_out_others(path: Path) -> TextIO:
     """Holds `<path>.lock` as long as the returned file is open: two hubs on one ledger would both decide."""
     _refuse_unwritable(path)
@@ -209,7 +238,7 @@ def lock_out_others(path: Path) -> TextIO:
         kind = DiskError if error.errno in DISK_ERRORS else LedgerError
         raise kind(f"ledger {path}: {error}; choose a folder that the hub may write to") from error
     try:
-        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(holder)
     except OSError as error:
         holder.seek(0)
         pid = holder.read().strip() or "?"

@@ -4,10 +4,12 @@ import contextlib
 import logging
 import os
 import queue
+import select
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -93,20 +95,28 @@ class Behind(logging.Handler):
         if self._waiting.qsize() >= self._most:
             self._lost += 1
             return
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            said = f"{lost} lines were left out: nobody read them in time"
-            self._put(logging.WARNING, self.format(logging.makeLogRecord(LOST | {"msg": said})))
+        self._say_lost()
         try:
             self._put(record.levelno, self.format(record))
-        except Exception:  # noqa: BLE001 (a line that cannot be written ends nothing)
-            self._lost += 1
+        except Exception as error:  # noqa: BLE001 (a line that cannot be formed ends nothing)
+            place = f"{Path(record.pathname).name}:{record.lineno}"
+            self._warn(f"a line of {record.name} ({place}) has no form: {type(error).__name__}")
 
     def close(self) -> None:
         """Waits a little for what is not yet written."""
+        self._say_lost()
         self._waiting.put(None)
         self._thread.join(GRACE_S)
         super().close()
+
+    def _say_lost(self) -> None:
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._warn(f"{lost} lines were left out: nobody read them in time")
+
+    def _warn(self, said: str) -> None:
+        """A line of this handler's own."""
+        self._put(logging.WARNING, self.format(logging.makeLogRecord(LOST | {"msg": said})))
 
     def _put(self, level: int, text: str) -> None:
         mark = f"<{priority(level)}>" if self._priorities else ""
@@ -117,7 +127,10 @@ class Behind(logging.Handler):
         while (line := self._waiting.get()) is not None:
             with contextlib.suppress(OSError):  # closed or full: there is nobody to tell
                 while line:
-                    line = line[os.write(self._fd, line) :]
+                    try:
+                        line = line[os.write(self._fd, line) :]
+                    except BlockingIOError:  # somebody who shares it has made it so
+                        select.select([], [self._fd], [])
 
 
 def priority(level: int) -> int:

@@ -5,7 +5,7 @@ Drills and tests are told apart before anything is counted, and stand in `drills
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, timedelta, tzinfo
 
 from devices.frame import Millis
 from hub import statistics
@@ -14,7 +14,16 @@ from hub.detect.health import DeviceHealth
 from hub.ledger.views.history import Opened
 from hub.model import Alert, Event, EventKind, Mode, Status
 from hub.paperwork.captures import captures
-from hub.paperwork.month_devices import deliveries, floods, place_of, sensors, sirens, watched
+from hub.paperwork.days import begins, wall
+from hub.paperwork.month_devices import (
+    deliveries,
+    floods,
+    is_test,
+    place_of,
+    sensors,
+    sirens,
+    watched,
+)
 from hub.paperwork.month_shape import (
     Captured,
     Drill,
@@ -38,7 +47,7 @@ FOREVER: Millis = 1 << 62
 def span(month: str, zone: tzinfo) -> tuple[Millis, Millis]:
     """From when to before when a month (`2026-11`) lasts, by the clock on the town's wall."""
     first = date.fromisoformat(f"{month}-01")
-    return _begins(first, zone), _begins(_later(first, 1), zone)
+    return begins(first, zone), begins(_later(first, 1), zone)
 
 
 def months_to(month: str) -> tuple[str, ...]:
@@ -52,7 +61,7 @@ def days_of(month: str, zone: tzinfo) -> list[tuple[int, Millis, Millis]]:
     day = first = date.fromisoformat(f"{month}-01")
     found = []
     while day.month == first.month:
-        found.append((day.day, _begins(day, zone), _begins(day + timedelta(days=1), zone)))
+        found.append((day.day, begins(day, zone), begins(day + timedelta(days=1), zone)))
         day += timedelta(days=1)
     return found
 
@@ -120,7 +129,7 @@ def _drills(facts: Facts, opened: Iterable[Alert]) -> tuple[Drill, ...]:
             found[alert.mode.value, alert.kind].append(alert)
     sent = Counter(one.alert_id for one in facts.deliveries if one.status is Status.SENT)
     sounded = Counter(one.alert_id for one in facts.commands if one.action != "stop")
-    return tuple(
+    drills = [
         Drill(
             mode=mode,
             kind=kind,
@@ -131,7 +140,15 @@ def _drills(facts: Facts, opened: Iterable[Alert]) -> tuple[Drill, ...]:
             last_at=max(alert.opened_at for alert in alerts),
         )
         for (mode, kind), alerts in sorted(found.items())
-    )
+    ]
+    return (*drills, *_test_messages(facts))
+
+
+def _test_messages(facts: Facts) -> Iterable[Drill]:
+    if tests := [one for one in facts.deliveries if is_test(one)]:
+        times = [one.created_at for one in tests]
+        sent = sum(one.status is Status.SENT for one in tests)
+        yield Drill(Mode.TEST.value, "", 0, sent, 0, min(times), max(times))
 
 
 # --- animals --------------------------------------------------------------------------------------
@@ -170,7 +187,7 @@ def _species(sightings: Iterable[Event]) -> tuple[SpeciesSeen, ...]:
 def _hours(town: Town, sightings: Iterable[Event]) -> tuple[PlaceHours, ...]:
     found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * 24)
     for event in sightings:
-        found[place_of(town, event.device)][_local(event.at, town.zone_info).hour] += 1
+        found[place_of(town, event.device)][wall(event.at, town.zone_info).hour] += 1
     ordered = sorted(found.items(), key=lambda item: (-sum(item[1]), item[0]))
     rows = [PlaceHours(*place, 1, tuple(hours), sum(hours)) for place, hours in ordered[:PLACES]]
     if rest := [hours for _, hours in ordered[PLACES:]]:
@@ -182,15 +199,15 @@ def _hours(town: Town, sightings: Iterable[Event]) -> tuple[PlaceHours, ...]:
 def _season(town: Town, facts: Facts, month: str) -> Season:
     """Visits of animals by place and month; None of a month of which the ledger has nothing."""
     zone, months = town.zone_info, months_to(month)
-    begins = {name: number for number, name in enumerate(months)}
+    columns = {name: number for number, name in enumerate(months)}
     found: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * MONTHS)
     for alert in facts.season:
-        name = f"{_local(alert.opened_at, zone):%Y-%m}"
+        name = f"{wall(alert.opened_at, zone):%Y-%m}"
         false = facts.labels.get(alert.id, alert.label) == statistics.FALSE
         is_visit = alert.kind in ANIMALS and alert.mode is Mode.ACTUAL and alert.state != "cancelled"
-        if name in begins and is_visit and not false:
+        if name in columns and is_visit and not false:
             place = place_of(town, alert.device, (alert.place, alert.place_en))
-            found[place][begins[name]] += 1
+            found[place][columns[name]] += 1
     known = [facts.oldest is not None and span(name, zone)[1] > facts.oldest for name in months]
     ordered = sorted(found.items(), key=lambda item: (-sum(item[1]), item[0]))
     rows = [_months(place, 1, counts, known) for place, counts in ordered[:PLACES]]
@@ -206,14 +223,6 @@ def _months(place: tuple[str, str], places: int, counts: Sequence[int], known: S
 
 
 # --- days -----------------------------------------------------------------------------------------
-
-
-def _local(at: Millis, zone: tzinfo) -> datetime:
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
-
-
-def _begins(day: date, zone: tzinfo) -> Millis:
-    return round(datetime.combine(day, time(), zone).timestamp() * 1000)
 
 
 def _later(first: date, months: int) -> date:

@@ -9,8 +9,8 @@ from hub import statistics
 from hub.config.shapes import LEVELS
 from hub.config.town import Town
 from hub.detect.health import DeviceHealth
-from hub.ledger.reads import OVERTAKEN
 from hub.ledger.views.history import Delivery
+from hub.ledger.views.messages import LATE_AFTER, result_of
 from hub.model import Alert, Command, Event, EventKind, Mode, Status
 from hub.paperwork.month_shape import (
     Deliveries,
@@ -28,15 +28,18 @@ SILENT = frozenset({EventKind.DEVICE_SILENT, EventKind.GATEWAY_SILENT})
 FLOODS = frozenset({"river", "river_unverified"})
 LISTED = 40
 """Devices that are listed, the longest silent first."""
-LATE_AFTER: Millis = 60_000
-"""A message that was delivered so long after the news had come was late."""
-NOT_DELIVERED = frozenset({Status.FAILED, Status.EXPIRED})
-NAMED = frozenset({Status.SENT, Status.MERGED, Status.HELD, Status.TIMEOUT})
+TEST = "test"
+"""The template of the test message."""
 
 
 def is_actual(facts: Facts, alert_id: str) -> bool:
     alert = facts.alerts.get(alert_id)
     return alert is None or alert.mode is Mode.ACTUAL
+
+
+def is_test(one: Delivery) -> bool:
+    """The monthly test message, or one that somebody asked for."""
+    return one.template == TEST
 
 
 def sensors(town: Town, opened: Iterable[Alert], labels: Mapping[str, str]) -> tuple[Sensor, ...]:
@@ -132,7 +135,7 @@ def sirens(town: Town, facts: Facts) -> tuple[SirenMonth, ...]:
 def deliveries(facts: Facts) -> tuple[Deliveries, ...]:
     by_channel: dict[str, list[Delivery]] = defaultdict(list)
     for one in facts.deliveries:
-        if is_actual(facts, one.alert_id):
+        if is_actual(facts, one.alert_id) and not is_test(one):
             by_channel[one.channel_kind].append(one)
     return tuple(_channel(kind, by_channel[kind]) for kind in sorted(by_channel))
 
@@ -143,7 +146,7 @@ def _channel(kind: str, rows: Sequence[Delivery]) -> Deliveries:
         for one in rows
         if one.status is Status.SENT and one.finished_at is not None
     ]
-    said = Counter(_result(one) for one in rows)
+    said = Counter(result_of(one) for one in rows)
     return Deliveries(
         channel=kind,
         decided=len(rows),
@@ -153,19 +156,11 @@ def _channel(kind: str, rows: Sequence[Delivery]) -> Deliveries:
         held=said["held"],
         overtaken=said["overtaken"],
         failed=said["failed"],
-        unanswered=said["timeout"],
+        unanswered=said["unsure"],
         waiting=said["waiting"],
-        not_sent=said["other"],
+        not_sent=said["replayed"],
         median_ms=round(median(took)) if took else None,
     )
-
-
-def _result(one: Delivery) -> str:
-    if one.status in NOT_DELIVERED:
-        return "overtaken" if OVERTAKEN in one.error else "failed"
-    if one.finished_at is None and one.status in (Status.PENDING, Status.TIMEOUT):
-        return "waiting"
-    return one.status.value if one.status in NAMED else "other"
 
 
 # --- devices --------------------------------------------------------------------------------------

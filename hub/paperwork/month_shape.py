@@ -33,7 +33,10 @@ class Facts(Struct, frozen=True):
 
 
 class Drill(Struct, frozen=True):
-    """Alerts of one kind in drills (`exercise`) or tests. `sent`: messages; `activations`: of sirens."""
+    """Alerts of one kind in drills (`exercise`) or tests. `sent`: messages; `activations`: of sirens.
+
+    `kind` is empty for the test messages, which are of no alert.
+    """
 
     mode: str
     kind: str

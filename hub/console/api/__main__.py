@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hub.console.api import ENDPOINTS
 from hub.console.api.description import ABOUT, describe
+from hub.console.api.endpoints import ENDPOINTS
 
 PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 HEAD = """\

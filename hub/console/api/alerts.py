@@ -250,7 +250,7 @@ def _view(call: Call, alert: model.Alert) -> Alert:
     return view(alert, call.town, call.user, call.state, call.now)
 
 
-def _after(call: Call, did: acting.Did) -> Alert:
+def _after(call: Call, did: "acting.Did") -> Alert:
     return _view(call, did.alert)
 
 

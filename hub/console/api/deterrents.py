@@ -11,8 +11,9 @@ from msgspec import Meta, Struct
 from devices.frame import Millis
 from hub.config.shapes import Device
 from hub.config.town import Town
-from hub.console.access import ConsoleRole, act_of
-from hub.console.api.frame import Call, Id, Problem, endpoint
+from hub.console import acting
+from hub.console.access import ConsoleRole
+from hub.console.api.frame import Call, Id, endpoint
 from hub.console.views.habituation import (
     Activation,
     Failure,
@@ -26,7 +27,7 @@ from hub.console.views.habituation import (
     since,
 )
 from hub.console.views.open_alerts import what
-from hub.deterrent import ALL, DeterrentState, is_quiet, may_sound, night_of
+from hub.deterrent import DeterrentState, is_quiet, is_sounding, may_sound, night_of
 from hub.geofence import Geofence
 from hub.ledger.views import deterrents as view
 from hub.model import Alert
@@ -155,16 +156,7 @@ async def deterrents(call: Call, asked: DeterrentsQuery) -> Deterrents:
 @endpoint("POST", "/deterrents/{id}/stop", needs=ConsoleRole.OPERATOR)
 async def stop(call: Call, asked: StopQuery) -> Stopped:
     """Switches off one siren or flash, or with `all` every one. Always possible."""
-    return Stopped(await send_stop(call, asked.id))
-
-
-async def send_stop(call: Call, id: str) -> int:
-    """To how many devices it goes. Problem 404: there is no such siren."""
-    device = call.town.devices.get(id)
-    if id != ALL and (device is None or device.siren is None):
-        raise Problem(404, "siren", "no siren of this town")
-    outcome = await call.hub.do(act_of(call.request, "siren_stop", id))
-    return len(outcome.commands)
+    return Stopped(await acting.stop_siren(call, asked.id))
 
 
 async def listed(call: Call, asked: DeterrentsQuery) -> Deterrents:
@@ -229,11 +221,6 @@ def ground_of(town: Town, geofence: Geofence, now: Millis) -> Ground:
 
     window, late = town.policy.wildlife.returned_within, town.policy.deterrent.live_within
     return Ground(window=window, late=late, near=near, now=now)
-
-
-def is_sounding(state: DeterrentState | None, now: Millis) -> bool:
-    """As far as the hub knows: told to act, its end not come, and no word that it is done or would not."""
-    return state is not None and now < state.until and not state.result
 
 
 def deterrent(

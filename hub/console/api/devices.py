@@ -13,7 +13,6 @@ from hub.config import shapes
 from hub.config.shapes import Kind
 from hub.config.town import Town
 from hub.console.access import ConsoleRole, act_of
-from hub.console.api.deterrents import is_sounding
 from hub.console.api.frame import Call, Id, Instant, Problem, endpoint
 from hub.console.api.quarantine import RawMessage, put_aside, raw
 from hub.console.views.carried import NOTHING
@@ -23,6 +22,7 @@ from hub.detect.battery import percent
 from hub.detect.health import DeviceHealth
 from hub.detect.river import RiverState
 from hub.detect.silent_devices import DOUBT, heartbeat
+from hub.deterrent import is_sounding
 from hub.ledger.views import devices as views
 from hub.model import Flag, Freshness
 from hub.pipeline import LEVEL
@@ -104,11 +104,12 @@ class Measurement(Struct, frozen=True):
 
 
 class OpenAlert(Struct, frozen=True):
-    """`severity` 0 to 4."""
+    """`severity` 0 to 4; `mode`: actual, exercise or test."""
 
     id: str
     kind: str
     severity: int
+    mode: str
     opened_at: Millis
 
 
@@ -267,7 +268,7 @@ async def detail_of(call: Call, id: str) -> DeviceDetail | None:
         clock_behind_ms=clock.behind if clock and clock.behind else None,
         work=_work(state.rooms["maintenance"].get(id)),
         alerts=[
-            OpenAlert(a.id, a.kind, int(a.severity), a.opened_at)
+            OpenAlert(a.id, a.kind, int(a.severity), a.mode.value, a.opened_at)
             for a in sorted(state.alerts.values(), key=lambda a: (-a.severity, a.opened_at))
             if id == a.device or id in a.devices
         ],

@@ -20,7 +20,9 @@ from hub.web.pages import Pages, pages_of
 PREFIX = "/api/v1"
 JSON = "application/json"
 
-Instant = Annotated[int, Meta(ge=0, le=253_402_300_799_999, description="Milliseconds since 1970, UTC")]
+NEVER: Millis = 253_402_300_799_999
+"""The end of the year 9999."""
+Instant = Annotated[int, Meta(ge=0, le=NEVER, description="Milliseconds since 1970, UTC")]
 """For what is asked: no later than the year 9999."""
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 

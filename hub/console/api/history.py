@@ -10,14 +10,16 @@ from starlette.responses import Response, StreamingResponse
 from devices.frame import Millis
 from hub import model, statistics
 from hub.config.town import Town
+from hub.console.access import console_of
 from hub.console.api.frame import Call, Problem, endpoint
 from hub.console.views import past
 from hub.console.views.past import HistoryQuery, Past, Search
 from hub.ledger import Ledger
 from hub.ledger.views import history as ledger_history
-from hub.ledger.views.history import Opened
+from hub.ledger.views.history import Delivery, Opened
 from hub.model import Alert
 from hub.paperwork import month, sheets
+from hub.paperwork.days import wall
 from hub.paperwork.month_devices import FLOODS
 from hub.paperwork.month_shape import Facts, Month
 
@@ -30,7 +32,16 @@ MOST_FLOODS = 60
 LABEL, DONE = "label", "done"
 FOREVER: Millis = 1 << 62
 
-MonthName = Annotated[str, Meta(pattern="^20[2-9][0-9]-(0[1-9]|1[0-2])$", description="A month: 2026-11")]
+MonthName = Annotated[
+    str,
+    Meta(
+        pattern="^20[2-9][0-9]-(0[1-9]|1[0-2])$",
+        min_length=7,
+        max_length=7,
+        description="A month: 2026-11",
+    ),
+]
+"""With its length: `$` also stands before a newline at the end."""
 
 
 class PageQuery(HistoryQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -76,7 +87,7 @@ async def history_csv(call: Call, asked: SheetQuery) -> Response:
     """The same as a table for Excel (CSV), 50,000 rows at most."""
     if asked.since >= asked.until:
         raise Problem(422, "range", "since: not before until")
-    name = past.wall(call.now, call.town.zone_info)
+    name = wall(call.now, call.town.zone_info)
     charset = "shift_jis" if asked.encoding == "cp932" else "utf-8"
     return StreamingResponse(
         _table(call.ledger, call.town, asked),
@@ -147,13 +158,15 @@ async def report(call: Call, asked: ReportQuery) -> Month:
 
 
 async def month_of(call: Call, name: str) -> Month | None:
-    """None: it has not begun. Read part by part, and counted in a thread."""
-    town, now = call.town, call.now
-    if month.span(name, town.zone_info)[0] > now:
+    """None: it has not begun. One at a time, read part by part, and counted in a thread."""
+    town = call.town
+    if month.span(name, town.zone_info)[0] > call.now:
         return None
-    facts = await facts_of(call.ledger, town, name, now)
-    health = dict(call.state.rooms["health"])
-    return await asyncio.to_thread(month.tally, town, health, facts, name, now)
+    async with console_of(call.request).reporting:
+        now = call.now
+        facts = await facts_of(call.ledger, town, name, now)
+        health = dict(call.state.rooms["health"])
+        return await asyncio.to_thread(month.tally, town, health, facts, name, now)
 
 
 async def facts_of(ledger: Ledger, town: Town, name: str, now: Millis) -> Facts:
@@ -163,11 +176,15 @@ async def facts_of(ledger: Ledger, town: Town, name: str, now: Millis) -> Facts:
     first = month.span(month.months_to(name)[0], zone)[0]
     view = ledger.view
     season = await _season(ledger, first, until)
-    events = await view(ledger_history.events_between, since, until)
+    events: list[model.Event] = []
+    deliveries: list[Delivery] = []
+    commands: list[model.Command] = []
+    for _, begin, end in month.days_of(name, zone):
+        events += await view(ledger_history.events_between, begin, end)
+        deliveries += await view(ledger_history.deliveries_between, begin, end)
+        commands += await view(ledger_history.commands_between, begin, end)
     acts = await view(ledger_history.acts_between, DONE, since, until)
     labels = await _labels(ledger, first)
-    deliveries = await view(ledger_history.deliveries_between, since, until)
-    commands = await view(ledger_history.commands_between, since, until)
     open_then = await asyncio.to_thread(
         lambda: {one.id for one in season if month.overlaps(one, since, until)}
     )

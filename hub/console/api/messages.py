@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from devices.frame import Millis
 from hub.config.shapes import ChannelKind, Person
 from hub.config.town import Town
-from hub.console.api.frame import Call, Instant, endpoint
+from hub.console.api.frame import NEVER, Call, Instant, endpoint
 from hub.ledger.reads import OVERTAKEN
 from hub.ledger.views import messages as view
 from hub.ledger.views.messages import Found, Result, Sought, Told, result_of
@@ -19,9 +19,6 @@ from hub.model import Status
 from hub.notify.sending.reasons import LOOKS_SECRET, redact
 from hub.telling import budget
 from hub.telling.held import WHY_QUIET
-
-LATE_AFTER: Millis = 60_000
-"""From then on a page says that a message was late."""
 
 KINDS: tuple[str, ...] = get_args(ChannelKind)
 RESULTS: tuple[str, ...] = get_args(Result)
@@ -89,7 +86,7 @@ class MessagesQuery(Struct, frozen=True, forbid_unknown_fields=True):
     result: Result | Literal[""] = ""
     alert: Annotated[str, Meta(max_length=200)] = ""
     since: Instant = 0
-    until: Instant = 253_402_300_799_999
+    until: Instant = NEVER
     before: Annotated[int, Meta(ge=0, le=1 << 62)] = 1 << 62
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 

@@ -1,7 +1,7 @@
 """`/api/v1/people`: who is told, by which kinds of channel, and whether it reaches them. Nobody's address."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,6 +16,7 @@ from hub.console.views.habituation import midnight
 from hub.ledger.views import messages as view
 from hub.ledger.views.messages import Tally
 from hub.model import Act
+from hub.paperwork.days import wall
 from hub.people.enrolment import state_of
 from hub.people.roll import NOTHING, Said
 from hub.state import SITE, State
@@ -150,7 +151,7 @@ async def send_test(call: Call, id: str) -> int:
 
 def begins_of(now: Millis, zone: tzinfo) -> tuple[Millis, Millis]:
     """When the day and the night began: midnight, and the last 18:00."""
-    local = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone)
+    local = wall(now, zone)
     evening = local.replace(hour=EVENING_HOUR, minute=0, second=0, microsecond=0, fold=0)
     if evening > local:
         evening -= timedelta(days=1)

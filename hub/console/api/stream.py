@@ -60,7 +60,7 @@ class Stream(StreamingResponse):
 async def _told(request: Request, listener: Listener) -> AsyncIterator[bytes]:
     """`hello`, and then `changed` at most once a second. Ends after a while, and with the session."""
     console = console_of(request)
-    yield b"retry: 2000\n" + _event("hello", {"alerts_at": console.live.alerts_at})
+    yield b"retry: 2000\n" + _event("hello", {"news_at": console.live.news_at})
     until = monotonic() + LASTS_S
     while not listener.has_ended and monotonic() < until and user_of(request):
         changes = await listener.take(BEAT_S)

@@ -15,6 +15,7 @@ from hub.console.pages.doing import SILENCES, back, do, said
 from hub.console.pages.now import NO_REACH, card, ended, told
 from hub.console.views.open_alerts import in_office
 from hub.ledger.views import alerts as ledger_alerts
+from hub.ledger.views.messages import result_of
 from hub.model import AlertState
 from hub.web import offer
 from hub.web.alert import CAUSES
@@ -111,7 +112,7 @@ def _message(one: model.Notification, call: Call, lang: str) -> dict[str, str]:
         "person": name_of(call.town, one.recipient, lang),
         "channel": one.channel_kind,
         "reason": one.reason.value,
-        "status": one.status.value,
+        "result": result_of(one),
         "at": format_time(one.created_at, now, zone),
         "finished": format_time(one.finished_at, now, zone) if one.finished_at else "",
     }

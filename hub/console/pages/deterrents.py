@@ -10,8 +10,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from devices.frame import Millis
+from hub.console import acting
 from hub.console.access import ConsoleRole, lang_of, may, needs, render
-from hub.console.api.deterrents import DeterrentsQuery, listed, send_stop
+from hub.console.api.deterrents import DeterrentsQuery, listed
 from hub.console.api.frame import Problem, call_of
 from hub.console.views.habituation import Week
 from hub.wording.values import format_time
@@ -74,7 +75,7 @@ async def act(request: Request) -> Response:
     async with request.form() as form:
         siren = str(form.get("siren", ""))[:100]
     try:
-        await send_stop(call_of(request), siren)
+        await acting.stop_siren(call_of(request), siren)
         came = {"did": "stop"}
     except Problem as problem:
         came = {"fault": problem.said.error}

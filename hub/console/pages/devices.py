@@ -139,6 +139,7 @@ async def _one(request: Request, fault: str = "", status: int = 200) -> Response
                 "id": alert.id,
                 "kind": alert.kind,
                 "severity": alert.severity,
+                "mode": alert.mode,
                 "since": told.time(alert.opened_at),
             }
             for alert in found.alerts

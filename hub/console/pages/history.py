@@ -1,7 +1,7 @@
 """`/console/history`: alerts of the past, searched; `/console/history/ID`: one of them in full."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +24,7 @@ from hub.console.views.past import Past
 from hub.ledger.views import alerts as ledger_alerts
 from hub.ledger.views import history as ledger_history
 from hub.ledger.views.messages import result_of
+from hub.paperwork.days import begins, wall
 from hub.web.words import plain
 from hub.wording.values import words
 
@@ -114,7 +115,7 @@ async def show(request: Request) -> Response:
         modes=[(code, said[lang == "en"]) for code, said in past.MODES.items()],
         zones=[(zone.id, zone.name_en if lang == "en" else zone.name) for zone in zones],
         severity_words=[said[lang == "en"] for said in past.SEVERITIES],
-        month=f"{past.wall(call.now, call.town.zone_info):%Y-%m}",
+        month=f"{wall(call.now, call.town.zone_info):%Y-%m}",
     )
 
 
@@ -176,9 +177,9 @@ def query_of(asked: Asked, town: Town) -> PageQuery:
     """`until` is the last day that is asked for: this day too."""
     given: dict[str, Any] = {name: getattr(asked, name) for name in TEXTS}
     if first := _day(asked.since):
-        given["since"] = max(_begins(first, town), 0)
+        given["since"] = max(begins(first, town.zone_info), 0)
     if last := _day(asked.until):
-        given["until"] = max(_begins(last + timedelta(days=1), town), 0)
+        given["until"] = max(begins(last + timedelta(days=1), town.zone_info), 0)
     return PageQuery(
         **given,
         severity=int(asked.severity or 0),
@@ -203,10 +204,6 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     return found if found and 1970 < found.year < 9000 else None
-
-
-def _begins(day: date, town: Town) -> Millis:
-    return round(datetime.combine(day, time(), town.zone_info).timestamp() * 1000)
 
 
 # --- what is shown --------------------------------------------------------------------------------

@@ -15,11 +15,12 @@ STATES = ("silent", "fault", "battery", "late", "unheard", "maintenance", "ok")
 """Of devices, worst first."""
 TILES = "https://cyberjapandata.gsi.go.jp/xyz/pale/{z}/{x}/{y}.png"
 ABOUT_TILES = "https://maps.gsi.go.jp/development/ichiran.html"
-SCRIPTS = ("map_ground.js", "map_marks.js")
+SCRIPTS = ("map_ground.js", "map_marks.js", "map_asks.js")
 SAID = (
     *("alerts", "no_alerts", "sirens", "trouble", "all_well", "more", "sounding", "since", "seen", "never"),
     *("battery", "days", "children", "going", "nobody", "nowhere", "to_alert", "to_device", "close", "track"),
     *("offline", "failed", "fit", "tiles", "map", "exercise", "test", "until"),
+    "loading",
 )
 
 SLOTS = {name: f"{{{name}}}" for name in ("n", "time", "who")}
@@ -43,8 +44,8 @@ async def show(request: Request) -> Response:
         "worst": STATES,
         "kinds": [one for one in Kind if one in stand],
         "zones": [one for one in ZoneKind if one in lie],
-        "state": {one: plain(lang, f"map_page.state_{one}") for one in STATES},
-        "kind": {one.value: plain(lang, f"map_page.kind_{one.value}") for one in Kind},
+        "state": {one: plain(lang, f"devices.{one}") for one in STATES},
+        "kind": {one.value: plain(lang, f"devices.{one.value}") for one in Kind},
         "zone": {one.value: plain(lang, f"map_page.zone_{one.value}") for one in ZoneKind},
     }
     return render(request, "map.html", given=given)

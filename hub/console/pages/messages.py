@@ -1,6 +1,6 @@
 """`/console/messages`: what was told to whom and what came of it; `?tab=people`: who is told, and by what."""
 
-from datetime import date, datetime, tzinfo
+from datetime import date, timedelta, tzinfo
 from functools import partial
 from urllib.parse import urlencode
 
@@ -13,10 +13,12 @@ from devices.frame import Millis
 from hub.config.town import Town
 from hub.console.access import ConsoleRole, lang_of, may, needs, render
 from hub.console.api.frame import Call, Problem, call_of
-from hub.console.api.messages import KINDS, LATE_AFTER, RESULTS, Message, message_of
+from hub.console.api.messages import KINDS, RESULTS, Message, message_of
 from hub.console.api.people import PeopleQuery, begins_of, named, people_of, send_test
+from hub.console.views.past import local
 from hub.ledger.views import messages as view
-from hub.ledger.views.messages import FOREVER, Sought
+from hub.ledger.views.messages import FOREVER, LATE_AFTER, Sought
+from hub.paperwork.days import begins, wall
 from hub.web.pages import SPOKEN
 from hub.web.spans import span
 from hub.web.words import plain
@@ -80,7 +82,7 @@ async def _messages(request: Request) -> Response:
         kinds=KINDS,
         results=RESULTS,
         states=STATES,
-        time=partial(format_time, now=call.now, zone=zone),
+        time=partial(moment, now=call.now, zone=zone),
     )
 
 
@@ -109,7 +111,7 @@ async def _people(request: Request) -> Response:
         may_test=may(call.user.role, ConsoleRole.OPERATOR),
         did="test" if asked.get("did") == "test" else "",
         fault=fault if fault in ("soon", "person") else "",
-        time=partial(format_time, now=now, zone=town.zone_info),
+        time=partial(moment, now=now, zone=town.zone_info),
     )
 
 
@@ -129,6 +131,12 @@ def sought_of(asked: QueryParams, town: Town) -> Sought | None:
         until=_begin(asked.get("until", ""), town.zone_info, after=1) or FOREVER,
         before=_number(asked.get("before", "")) or FOREVER,
     )
+
+
+def moment(at: Millis, now: Millis, zone: tzinfo) -> str:
+    """`21:07`, `11/21 21:07`, or with its year where that is not this one."""
+    is_this_year = wall(at, zone).year == wall(now, zone).year
+    return format_time(at, now, zone) if is_this_year else local(at, zone)
 
 
 def late(row: Message, lang: str) -> str:
@@ -154,8 +162,7 @@ def address(asked: QueryParams, **changed: str) -> str:
 def _begin(text: str, zone: tzinfo, *, after: int = 0) -> Millis | None:
     """Of the day, or of so many days later; None where it is no day."""
     try:
-        day = date.fromordinal(date.fromisoformat(text).toordinal() + after)
-        return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
+        return begins(date.fromisoformat(text) + timedelta(days=after), zone)
     except (ValueError, OverflowError):
         return None
 

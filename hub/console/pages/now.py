@@ -16,6 +16,7 @@ from hub.console.views.open_alerts import (
     in_office,
     in_order,
     signed,
+    silent_until,
     sounding,
     tells,
     trouble,
@@ -57,6 +58,7 @@ class Card(Struct, frozen=True):
 
 class Ended(Struct, frozen=True):
     id: str
+    mode: str
     time: str
     what: str
     place: str
@@ -119,19 +121,14 @@ def _start(request: Request, count: int) -> int:
 
 def card(alert: model.Alert, call: Call, beside: Beside, *, lang: str) -> Card:
     town, now = call.town, call.now
-    silences = call.state.rooms["silence"]
-    until = [
-        period.since + period.lasts
-        for target in (f"device/{alert.device}", f"kind/{alert.kind}")
-        if (period := silences.get(target)) and period.holds(now)
-    ]
+    until = silent_until(alert, town, call.hub.pipeline.geofence, call.state, now)
     return Card(
         alert=view(alert, town, call.user, call.state, now),
         line=line(alert, town, in_office(call.user), now, lang=lang),
         what=what(alert, town.devices.get(alert.device), lang),
         facts=tuple(told(beside.events, town, now, lang))[:FACTS],
         reach=beside.reach,
-        silent_until=format_time(max(until), now, town.zone_info) if until else "",
+        silent_until=format_time(until, now, town.zone_info) if until else "",
     )
 
 
@@ -144,6 +141,7 @@ def told(events: tuple[model.Event, ...], town: Town, now: Millis, lang: str) ->
 def ended(alert: model.Alert, town: Town, now: Millis, lang: str) -> Ended:
     return Ended(
         id=alert.id,
+        mode=alert.mode.value,
         time=format_time(alert.closed_at or alert.updated_at, now, town.zone_info),
         what=what(alert, town.devices.get(alert.device), lang),
         place=alert.place_en if lang == "en" else alert.place,
@@ -154,12 +152,12 @@ def ended(alert: model.Alert, town: Town, now: Millis, lang: str) -> Ended:
 
 def system(call: Call, lang: str) -> System:
     rooms, town = call.state.rooms, call.town
-    health, busy = rooms["health"], rooms["maintenance"]
+    health = rooms["health"]
     sirens = [town.devices[id] for id in sounding(rooms["deterrent"], call.now) if id in town.devices]
     return System(
         troubles=tuple(trouble(f"hub/{kind}", lang) for kind, worry in rooms["hub"].items() if worry.since),
         silent=sum(
-            id in health and health[id].silent_at != 0 and id not in busy and not device.maintenance
+            id in health and health[id].silent_at != 0 and not device.maintenance
             for id, device in town.devices.items()
         ),
         sirens=tuple((siren.id, siren.name_en if lang == "en" else siren.name) for siren in sirens),

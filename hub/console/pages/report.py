@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, tzinfo
 from typing import Any
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from hub.console.api.history import month_of
 from hub.console.pages.history import lasted
 from hub.console.views import past
 from hub.paperwork import month
+from hub.paperwork.days import wall
 from hub.paperwork.month_devices import LISTED
 from hub.paperwork.month_shape import Captured, Month, PlaceHours, PlaceMonths
 from hub.wording.values import words
@@ -57,7 +58,7 @@ class TrapRow(Struct, frozen=True):
 @needs(ConsoleRole.VIEWER)
 async def this_month(request: Request) -> Response:
     call = call_of(request)
-    name = f"{past.wall(call.now, call.town.zone_info):%Y-%m}"
+    name = f"{wall(call.now, call.town.zone_info):%Y-%m}"
     return RedirectResponse(f"/console/report/{name}{_query(request)}", 303)
 
 
@@ -73,51 +74,79 @@ async def show(request: Request) -> Response:
 
 def shown(found: Month, town: Town, lang: str) -> dict[str, Any]:
     """What the template is told beside the numbers."""
-    english, zone = lang == "en", town.zone_info
+    return (
+        _frame(found, town.zone_info, lang)
+        | _times(town.zone_info, lang)
+        | _words(lang)
+        | _sums(found)
+        | _tables(found, town, lang)
+    )
 
-    def day(at: Millis) -> str:
-        there = past.wall(at, zone)
-        return f"{there.month}/{there.day}"
 
-    since = found.ledger_since_at
-    first_month = month.span(found.season.months[0], zone)[0]
-    partial = f"{past.wall(since, zone):%Y-%m}" if since and since > first_month else ""
-    species, traps = by_trap(found.captures, lang)
+def _frame(found: Month, zone: tzinfo, lang: str) -> dict[str, Any]:
+    """Which month it is, and from when on the hub has records."""
     before, after = neighbours(found.month)
+    since, months = found.ledger_since_at, found.season.months
+    begun = f"{wall(since, zone):%Y-%m}" if since and since > month.span(months[0], zone)[0] else ""
     return {
         "title": _title(found.month, lang),
-        "months": [_short(name, lang) for name in found.season.months],
         "before": before,
         "after": after if found.is_over else "",
+        "last_day": _day(found.until_at - 1, zone),
+        "since": past.local(since, zone) if since and since > found.since_at else "",
+        "partial": (_title(begun, lang), past.local(since, zone)) if since and begun in months else (),
+    }
+
+
+def _times(zone: tzinfo, lang: str) -> dict[str, Any]:
+    return {
         "time": lambda at: past.local(at, zone),
-        "day": day,
-        "moment": lambda at: f"{day(at)} {past.wall(at, zone):%H:%M}",
-        "last_day": day(found.until_at - 1),
+        "day": lambda at: _day(at, zone),
+        "moment": lambda at: f"{_day(at, zone)} {wall(at, zone):%H:%M}",
         "lasted": lambda millis: lasted(millis, lang),
+    }
+
+
+def _words(lang: str) -> dict[str, Any]:
+    english = lang == "en"
+    return {
         "text": lambda thing, key: getattr(thing, f"{key}_en" if english else key),
         "threshold": lambda one: _threshold(one.level, one.name, one.name_en, english=english),
-        "since": past.local(since, zone) if since and since > found.since_at else "",
-        "partial": (_title(partial, lang), past.local(since, zone))
-        if partial in found.season.months and since
-        else (),
-        "species": species,
-        "traps": traps,
-        "hour_rows": heat(found.hours, lang),
-        "season_rows": heat(found.season.rows, lang),
-        "hour_sums": column_sums(found.hours),
+        "said": lambda group, code: _said(group, code, english=english),
+        "mode": lambda code: past.MODES[code][english],
+        "rate": lambda one: (round(100 * one.false_rate), one.true + one.false),
+    }
+
+
+def _sums(found: Month) -> dict[str, int]:
+    return {
         "captured": sum(one.animals for one in found.captures),
         "visits": sum(one.visits for one in found.species),
         "activations": sum(one.activations for one in found.sirens),
         "sent": sum(one.sent for one in found.deliveries),
         "failed": sum(one.failed for one in found.deliveries),
         "floods": sum(one.sure for one in found.floods),
-        "never": _names(found, town, english=english),
         "never_more": max(found.watch.never - len(found.watch.never_heard), 0),
         "silent_more": max(found.watch.silent - LISTED, 0),
-        "said": lambda group, code: _said(group, code, english=english),
-        "mode": lambda code: past.MODES[code][english],
-        "rate": lambda one: (round(100 * one.false_rate), one.true + one.false),
     }
+
+
+def _tables(found: Month, town: Town, lang: str) -> dict[str, Any]:
+    species, traps = by_trap(found.captures, lang)
+    return {
+        "species": species,
+        "traps": traps,
+        "hour_rows": heat(found.hours, lang),
+        "hour_sums": column_sums(found.hours),
+        "season_rows": heat(found.season.rows, lang),
+        "months": [_short(name, lang) for name in found.season.months],
+        "never": _names(found, town, english=lang == "en"),
+    }
+
+
+def _day(at: Millis, zone: tzinfo) -> str:
+    there = wall(at, zone)
+    return f"{there.month}/{there.day}"
 
 
 def by_trap(captures: tuple[Captured, ...], lang: str) -> tuple[list[tuple[str, bool]], list[TrapRow]]:

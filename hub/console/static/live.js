@@ -1,32 +1,45 @@
 // Pages that live: what has changed is fetched anew and put in its place, while the hands of who works stay free.
 const APART_MS = 1000;
-const BUSY_MS = 5000; // somebody writes in what has changed
+const HAND_MS = 2000; // so long after a move or a press a tap may follow
+const LOST_MS = 5000; // the stream ends now and then as planned, and is there again at once
+const ANSWER_MS = 20000;
+const FAILED_MS = 5000; // after a question without an answer
+const REFUSED_MS = 10000; // after a stream that was refused
 const lost = document.getElementById("lost");
 const waiting = new Set();
 const madeAt = Number(document.querySelector("meta[name=made-at]").content);
-let source, heard = false, fetching = false, again = 0;
+let source, heard = false, fetching = false, again = 0, losing = 0;
+let hand = { at: -Infinity, over: null };
 
 function open() {
   if (source || document.hidden) return;
   source = new EventSource("/api/v1/stream");
   source.addEventListener("hello", (event) => {
+    clearTimeout(losing);
+    losing = 0;
     lost.hidden = true;
     // What happened before we listened was not told to us.
-    if (heard || JSON.parse(event.data).alerts_at >= madeAt) told(null);
+    if (heard || JSON.parse(event.data).news_at >= madeAt) told(null);
     heard = true;
   });
   source.addEventListener("changed", (event) => told(JSON.parse(event.data)));
   source.addEventListener("error", () => {
-    lost.hidden = false;
-    if (source.readyState === EventSource.CLOSED) {
-      close();
-      again = setTimeout(open, 10000);
+    if (source.readyState !== EventSource.CLOSED) {
+      losing ||= setTimeout(() => ((losing = 0), (lost.hidden = source?.readyState === EventSource.OPEN)), LOST_MS);
+      return;
     }
+    // Refused: the session is over, or too many pages are open. Who asks for the page learns which.
+    close();
+    lost.hidden = false;
+    told(null);
+    again = setTimeout(open, REFUSED_MS);
   });
 }
 
 function close() {
   clearTimeout(again);
+  clearTimeout(losing);
+  losing = 0;
   source?.close();
   source = undefined;
 }
@@ -50,29 +63,41 @@ function concerns(part, changes) {
 async function refresh() {
   if (fetching || waiting.size === 0) return;
   fetching = true;
+  let next = APART_MS;
   try {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if ([...waiting].every((id) => isInUse(document.getElementById(id)))) return;
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = await fetch(location.href, { headers: { accept: "text/html" }, signal });
     if (answer.redirected) return location.reload(); // to the login
     if (answer.ok) {
-      lost.hidden = source?.readyState === EventSource.OPEN;
+      if (source?.readyState === EventSource.OPEN) lost.hidden = true;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const id of [...waiting]) if (swap(id, page.getElementById(id))) waiting.delete(id);
       document.dispatchEvent(new CustomEvent("naruko:swapped"));
-    }
+    } else next = FAILED_MS;
   } catch {
     lost.hidden = false;
+    next = FAILED_MS;
   } finally {
     fetching = false;
-    setTimeout(refresh, waiting.size ? BUSY_MS : APART_MS);
+    setTimeout(refresh, next);
   }
 }
 
-// False: somebody writes in it; later.
+// Somebody writes in it, or is about to tap on it: what a tap is aimed at stays where it is.
+function isInUse(part) {
+  if (!part) return false;
+  const isInHand = performance.now() - hand.at < HAND_MS && part.contains(hand.over);
+  const held = part.contains(document.activeElement) ? document.activeElement : null;
+  return isInHand || isWritten(part) || Boolean(held?.matches("input, select, textarea"));
+}
+
+// False: it is in use; later.
 function swap(id, fresh) {
   const old = document.getElementById(id);
   if (!old || !fresh) return true;
+  if (isInUse(old)) return false;
   const held = old.contains(document.activeElement) ? document.activeElement : null;
-  if (isWritten(old) || held?.matches("input, select, textarea")) return false;
   for (const details of old.querySelectorAll("details[open][id]"))
     fresh.querySelector(`#${CSS.escape(details.id)}`)?.setAttribute("open", "");
   const place = held?.closest("[id]")?.id;
@@ -105,6 +130,11 @@ setInterval(() => {
   for (const part of document.querySelectorAll('[data-live~="minute"][id]')) waiting.add(part.id);
   refresh();
 }, 60000);
+
+// A hand over what may be swapped; a finger that moves scrolls.
+const feels = ({ target }) => (hand = { at: performance.now(), over: target });
+document.addEventListener("pointerdown", feels, { capture: true, passive: true });
+document.addEventListener("pointermove", (event) => event.pointerType === "touch" || feels(event), { capture: true, passive: true });
 
 // On a phone the menu is wider than the screen.
 document.querySelector("header [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -1,15 +1,17 @@
 // The map of the console: what is open, what is broken and where, on the map and as a list beside it.
 const given = JSON.parse(document.getElementById("given").textContent);
-const [{ drawGround }, marks] = await Promise.all(given.scripts.map((url) => import(url)));
+const [{ drawGround }, marks, asks] = await Promise.all(given.scripts.map((url) => import(url)));
 const { said, lang } = given;
 const APART_MS = 1000;
+const MINUTE = 60000; // time alone makes a device late
 const MANY = 200, MANY_APART_MS = 5000; // devices, and how far apart these are asked for
 const MOST_LISTED = 60;
 const NEAR_ZOOM = 16;
 const part = (id) => document.getElementById(id);
 const english = lang === "en";
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const state = { town: null, alerts: [], devices: new Map(), chosen: null, off: new Set(), now: 0 };
+// `alerts`, `devices` null: nothing is known of them yet.
+const state = { town: null, alerts: null, devices: null, chosen: null, off: new Set(), now: 0 };
 
 // --- words ------------------------------------------------------------------------------------------
 
@@ -73,6 +75,7 @@ const ring = marks.drawChosen(map);
 const track = marks.drawTrack(map);
 
 function whole() {
+  if (!state.town) return;
   const [west, south, east, north] = state.town.bounds;
   map.fitBounds([[south, west], [north, east]]);
 }
@@ -80,7 +83,7 @@ function whole() {
 function note(about, text) {
   const notes = (note.all ??= {});
   notes[about] = text;
-  const shown = Object.values(notes).filter(Boolean).join(" ");
+  const shown = [...new Set(Object.values(notes).filter(Boolean))].join(" ");
   if (part("note").textContent !== shown) part("note").textContent = shown;
   part("note").hidden = !shown;
 }
@@ -124,11 +127,12 @@ async function choose(kind, id, { moves = true, focuses = false } = {}) {
   const thing = found();
   if (thing && moves && thing.lat !== null) goTo(thing);
   track([]);
+  note("track", "");
   part("way")?.replaceChildren();
   draw();
   writeHash();
   if (focuses) part("chosen").focus();
-  if (kind === "alert") await follow(id);
+  if (kind === "alert" && !(await follow(id))) renewAlerts();
 }
 
 // From far off at once: signs that swell with the ground are no help.
@@ -139,12 +143,14 @@ function goTo({ lat, lon }) {
 
 function found() {
   const [kind, id] = state.chosen ?? [];
-  return kind === "alert" ? state.alerts.map(placed).find((one) => one.id === id) : state.devices.get(id);
+  return kind === "alert" ? alertsOpen().find((one) => one.id === id) : state.devices?.get(id);
 }
+
+const alertsOpen = () => (state.alerts ?? []).map(placed);
 
 // Where nothing else is known of the place, it is that of the device.
 function placed(alert) {
-  const device = state.devices.get(alert.device);
+  const device = state.devices?.get(alert.device);
   return alert.lat !== null || !device ? alert : { ...alert, lat: device.lat, lon: device.lon };
 }
 
@@ -152,14 +158,21 @@ function leave() {
   const [kind, id] = state.chosen;
   state.chosen = null;
   track([]);
+  note("track", "");
   draw();
   writeHash();
   document.querySelector(`[data-for="${kind} ${CSS.escape(id)}"]`)?.focus();
 }
 
+// False: no answer came.
 async function follow(id) {
-  const full = await ask(`alerts/${encodeURIComponent(id)}`);
-  if (!full || state.chosen?.[1] !== id) return;
+  const full = await ask(`alerts/${encodeURIComponent(id)}`, "track");
+  if (state.chosen?.[1] !== id) note("track", "");
+  else if (full) showTrack(full);
+  return full !== undefined;
+}
+
+function showTrack(full) {
   const stops = [];
   for (const one of full.track) {
     const last = stops.at(-1);
@@ -176,7 +189,10 @@ async function follow(id) {
 function card() {
   const box = part("chosen"), thing = found();
   box.hidden = !thing;
-  if (!thing) return box.replaceChildren();
+  if (!thing) {
+    delete box.dataset.told;
+    return box.replaceChildren();
+  }
   const close = made("button", { type: "button", class: "shut", "aria-label": said.close, onclick: leave }, "×");
   const told = JSON.stringify([thing, state.now - (state.now % 60000)]);
   if (box.dataset.told === told) return;
@@ -215,23 +231,24 @@ function aboutDevice(device) {
 // --- the list beside --------------------------------------------------------------------------------
 
 function draw() {
-  const all = [...state.devices.values()];
+  const known = state.devices ?? new Map(), all = [...known.values()], chosen = found();
   const sounds = all.filter((one) => one.active_until > state.now);
   const wrong = all.filter(marks.isTrouble).sort((a, b) => given.worst.indexOf(a.state) - given.worst.indexOf(b.state) || (a.name < b.name ? -1 : 1));
   const kept = (one) => !state.off.has(one.kind) && !(state.off.has("ok") && !marks.isTrouble(one));
-  devices.show(all.filter((one) => kept(one) || one === found()), (one) => `${nameOf(one)} · ${given.state[one.state]}`);
-  alerts.show(state.alerts.map(placed), state.devices);
+  devices.show(all.filter((one) => kept(one) || one === chosen), (one) => `${nameOf(one)} · ${given.state[one.state]}`);
+  alerts.show(alertsOpen(), known);
   sounding(sounds);
-  ring(found());
+  ring(chosen);
   list(sounds, wrong);
   card();
 }
 
 function list(sounds, wrong) {
+  const open = alertsOpen();
   const parts = [
-    section("alerts", state.alerts.length, state.alerts.map(alertRow), said.no_alerts),
+    section("alerts", open.length, open.map(alertRow), state.alerts ? said.no_alerts : said.loading),
     ...(sounds.length ? [section("sirens", sounds.length, sounds.map((one) => deviceRow(one, true)))] : []),
-    section("trouble", wrong.length, wrong.slice(0, MOST_LISTED).map((one) => deviceRow(one)), said.all_well),
+    section("trouble", wrong.length, wrong.slice(0, MOST_LISTED).map((one) => deviceRow(one)), state.devices ? said.all_well : said.loading),
   ];
   if (wrong.length > MOST_LISTED)
     parts.push(made("p", {}, made("a", { href: `/console/devices${given.query}` }, fill(said.more, { n: wrong.length - MOST_LISTED }))));
@@ -297,71 +314,54 @@ function filter({ name, checked }) {
 
 // --- what the hub says ------------------------------------------------------------------------------
 
-async function ask(path) {
-  let answer = null;
-  try {
-    answer = await fetch(`/api/v1/${path}`);
-    if (answer.status === 401) location.reload();
-    const told = answer.ok ? await answer.json() : null;
-    if (told || answer.status !== 404) note("hub", told ? "" : said.failed);
-    return told;
-  } catch {
-    note("hub", said.failed);
-    return null;
-  }
+// null: there is none of it; undefined: no answer came. `about`: which note says so.
+async function ask(path, about = path) {
+  const told = await asks.answerOf(path);
+  note(about, told === undefined ? said.failed : "");
+  return told;
 }
 
+// Of these, true: an answer came.
 async function getAlerts() {
   const answer = await ask("alerts");
   if (answer) Object.assign(state, { alerts: answer.alerts, now: answer.now });
+  const isFollowed = state.chosen?.[0] !== "alert" || (await follow(state.chosen[1]));
+  return Boolean(answer) && isFollowed;
 }
 
 async function getDevices() {
   const answer = await ask("devices");
   if (answer) Object.assign(state, { devices: new Map(answer.devices.map((one) => [one.id, one])), now: answer.now });
+  return Boolean(answer);
 }
 
 async function getTown() {
   const town = await ask("town");
-  if (!town) return;
-  state.town = town;
-  ground.show(town);
+  if (town) ground.show((state.town = town));
+  return Boolean(town);
 }
 
-// Asks again where something has changed, one question at a time and not too often.
-function renewing(get, apart) {
-  let due = false, busy = false;
-  return async function renew() {
-    due = true;
-    if (busy) return;
-    busy = true;
-    while (due) {
-      due = false;
-      await get();
-      draw();
-      await new Promise((over) => setTimeout(over, apart()));
-    }
-    busy = false;
-  };
-}
-
-const renewAlerts = renewing(async () => {
-  await getAlerts();
-  if (state.chosen?.[0] === "alert") await follow(state.chosen[1]);
-}, () => APART_MS);
-const renewDevices = renewing(getDevices, () => (state.devices.size > MANY ? MANY_APART_MS : APART_MS));
+const renewing = (get, apart) => asks.renewing(get, apart, () => settled && begin());
+const renewTown = renewing(getTown, () => APART_MS);
+const renewAlerts = renewing(getAlerts, () => APART_MS);
+const renewDevices = renewing(getDevices, () => (state.devices?.size > MANY ? MANY_APART_MS : APART_MS));
 
 document.addEventListener("naruko:changed", ({ detail }) => {
-  if (!state.town) return start();
   const any = (...words) => detail === null || words.some((word) => (Array.isArray(detail[word]) ? detail[word].length : detail[word]));
   if (any("alerts")) renewAlerts();
   if (any("devices", "sirens", "town")) renewDevices();
-  if (detail === null) getTown();
+  if (detail === null) renewTown();
 });
+setInterval(() => document.hidden || renewDevices(), MINUTE);
 
 // --- it begins --------------------------------------------------------------------------------------
 
+// All was asked for once: what is known now is shown. The map begins with the town, once.
+let settled = false, begun = false;
+
 function begin() {
+  if (begun || !state.town) return draw();
+  begun = true;
   if (read.at) map.setView([read.at.lat, read.at.lng], read.at.zoom);
   else whole();
   if (!state.off.has("base")) tiles.addTo(map);
@@ -373,8 +373,9 @@ function begin() {
 }
 
 async function start() {
-  await Promise.all([getTown(), getAlerts(), getDevices()]);
-  if (state.town) begin();
+  await Promise.all([renewTown(), renewAlerts(), renewDevices()]);
+  settled = true;
+  begin();
 }
 
 makeKey();

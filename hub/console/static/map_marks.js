@@ -203,7 +203,7 @@ export function drawAlerts(map, given, choose) {
     for (const alert of alerts) {
       if (alert.lat === null || alert.lon === null) continue;
       left.delete(alert.id);
-      const said = `${alert.severity} ${alert.what} ${alert.lat} ${alert.lon}`;
+      const said = [alert.severity, alert.mode, alert.what, alert.lat, alert.lon, devices.get(alert.device)?.kind].join(" ");
       if (flags.get(alert.id)?.said === said) continue;
       flags.get(alert.id)?.marker.remove();
       flags.set(alert.id, { said, severity: alert.severity, ...flag(alert, devices) });
@@ -218,9 +218,10 @@ export function drawAlerts(map, given, choose) {
   function flag(alert, devices) {
     const html = document.createElement("span");
     html.className = `flag badge s${alert.severity}`;
-    html.append(pictureOfAlert(alert, devices), given.severity[alert.severity]);
+    const drill = given.said[alert.mode] ?? ""; // that nobody takes it for real
+    html.append(pictureOfAlert(alert, devices), drill + given.severity[alert.severity]);
     const icon = L.divIcon({ html, className: "flag-at", iconSize: null });
-    const title = given.lang === "en" ? `${alert.what_en}, ${alert.place_en}` : `${alert.what} ${alert.place}`;
+    const title = drill + (given.lang === "en" ? `${alert.what_en}, ${alert.place_en}` : `${alert.what} ${alert.place}`);
     const marker = L.marker([alert.lat, alert.lon], { icon, title, zIndexOffset: 1000 * alert.severity, riseOnHover: true });
     marker.on("click keypress", ({ originalEvent: { key = "Enter" } }) => ["Enter", " "].includes(key) && choose(alert.id));
     marker.addTo(map);

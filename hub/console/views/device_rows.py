@@ -74,12 +74,20 @@ def chosen(town: Town, devices: Iterable[Device], asked: Filter) -> list[Device]
     kept = [
         one
         for one in devices
-        if (not asked.kind or one.kind == asked.kind)
-        and (not asked.state or one.state == asked.state)
-        and (not asked.gateway or asked.gateway in (one.gateway, one.id))
-        and (not words or all(word in said for said in (_said(town, one),) for word in words))
+        if asked.kind in ("", one.kind)
+        and asked.state in ("", one.state)
+        and asked.gateway in ("", one.gateway, one.id)
+        and _is_named(town, one, words)
     ]
     return sorted(kept, key=rank)
+
+
+def _is_named(town: Town, one: Device, words: Sequence[str]) -> bool:
+    """Whether all of these words stand in what is said of it."""
+    if not words:
+        return True
+    said = _said(town, one)
+    return all(word in said for word in words)
 
 
 def rank(one: Device) -> tuple[int, int, Millis, str]:

@@ -8,13 +8,14 @@ window (EventKind.RETURNED). What never sounded and what was a drill is not judg
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from typing import Literal
 
 from msgspec import Struct
 
 from devices.frame import Millis
 from hub.model import Alert, AlertState, Command, Event, Mode, Status
+from hub.paperwork.days import begins, wall
 
 NEWEST = 10
 """Activations by which the effect is judged; those before are what it is compared with."""
@@ -185,9 +186,7 @@ def share(judged: Iterable[Activation]) -> Share:
 
 def midnight(now: Millis, zone: tzinfo, days_before: int = 0) -> Millis:
     """The begin of the site's day, or of the one so many days before."""
-    today = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).date()
-    day = today - timedelta(days=days_before)
-    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
+    return begins(wall(now, zone).date() - timedelta(days=days_before), zone)
 
 
 def since(now: Millis, zone: tzinfo) -> Millis:
@@ -204,10 +203,10 @@ def _verdict(newest: Share, before: Share) -> Verdict:
 
 
 def _weeks(judged: Sequence[Activation], now: Millis, zone: tzinfo) -> tuple[Week, ...]:
-    begins = [midnight(now, zone, 7 * back - 1) for back in range(WEEKS, 0, -1)]
-    ends = [*begins[1:], midnight(now, zone, -1)]
+    starts = [midnight(now, zone, 7 * back - 1) for back in range(WEEKS, 0, -1)]
+    ends = [*starts[1:], midnight(now, zone, -1)]
     found = []
-    for begin, end in zip(begins, ends, strict=True):
+    for begin, end in zip(starts, ends, strict=True):
         of = share(one for one in judged if begin <= one.command.created_at < end)
         found.append(Week(begin, of.judged, of.again))
     return tuple(found)

@@ -7,12 +7,15 @@ from msgspec import Struct
 
 from devices.frame import Millis
 from hub import model
+from hub.alerts import Scene
 from hub.config.shapes import Device, Person, Role
 from hub.config.town import Town
 from hub.console.users import SIGNED, ConsoleRole, User, may
-from hub.deterrent import DeterrentState
-from hub.model import AlertState, Event
+from hub.deterrent import DeterrentState, is_sounding
+from hub.geofence import Geofence
+from hub.model import AlertState, Event, Severity
 from hub.state import State
+from hub.telling.silences import concerned
 from hub.web import office_view
 from hub.web.alert_view import fact, heading_of, name_of
 from hub.wording.values import words
@@ -139,10 +142,25 @@ def tells(event: Event, town: Town, lang: str) -> Markup | None:
     return fact(event, who, lang)
 
 
+def silent_until(
+    alert: model.Alert, town: Town, geofence: Geofence, state: State, now: Millis
+) -> Millis | None:
+    """Until when news of it are withheld: by its device, its kind or all its zones. None: all is told."""
+    silences = state.rooms["silence"]
+    ends = {target: held.since + held.lasts for target, held in silences.items() if held.holds(now)}
+    if not ends or alert.severity >= Severity.LIFE:
+        return None
+    until = [ends.get(f"device/{alert.device}", 0), ends.get(f"kind/{alert.kind}", 0)]
+    if device := town.devices.get(alert.device):
+        zones = concerned(Scene(town, geofence, device, alert.mode, now), alert)
+        until.append(min((ends.get(f"zone/{zone}", 0) for zone in zones), default=0))
+    return max(until) or None
+
+
 def sounding(sirens: Mapping[str, DeterrentState], now: Millis, alert_id: str = "") -> list[str]:
     """The sirens and flashes that are at work now: all, or those that one alert has set off."""
     return [
         id
         for id, siren in sirens.items()
-        if now < siren.until and (not alert_id or siren.command.startswith(f"{alert_id}/"))
+        if is_sounding(siren, now) and (not alert_id or siren.command.startswith(f"{alert_id}/"))
     ]

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -10,18 +10,18 @@ from msgspec import Meta, Struct
 from devices.frame import Millis
 from hub import model
 from hub.config.town import Town
+from hub.console.api.frame import NEVER, Instant
 from hub.console.views.open_alerts import signed, what
+from hub.model import Severity
+from hub.paperwork.days import wall
+from hub.web.words import plain
 from hub.wording.values import clean, words
 
 MINUTE: Millis = 60_000
 HIRAGANA, KATAKANA = range(0x3041, 0x3097), 0x60
 TO_KATAKANA = {sign: sign + KATAKANA for sign in HIRAGANA}
-SEVERITIES = (
-    ("お知らせ", "Notice"),
-    ("注意", "Caution"),
-    ("警戒", "Warning"),
-    ("危険", "Danger"),
-    ("命の危険", "Danger to life"),
+SEVERITIES = tuple(
+    tuple(plain(lang, f"office.severity_{int(one)}") for lang in ("ja", "en")) for one in Severity
 )
 STATES = {"open": ("継続中", "open"), "resolved": ("終了", "over"), "cancelled": ("取消", "cancelled")}
 MODES = {"actual": ("通常", "actual"), "exercise": ("訓練", "exercise"), "test": ("試験", "test")}
@@ -39,9 +39,6 @@ HEADINGS = (
 """Of the table for Excel: Japanese, English."""
 
 Code = Annotated[str, Meta(max_length=63)]
-NEVER: Millis = 253_402_300_799_999
-"""The end of the year 9999."""
-Instant = Annotated[int, Meta(ge=0, le=NEVER, description="Milliseconds since 1970, UTC")]
 
 
 class HistoryQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -204,7 +201,3 @@ def outcome(past: Past, lang: int) -> str:
 def local(at: Millis, zone: tzinfo) -> str:
     """`2026/11/21 21:07`, by the clock on the town's wall."""
     return f"{wall(at, zone):%Y/%m/%d %H:%M}"
-
-
-def wall(at: Millis, zone: tzinfo) -> datetime:
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)

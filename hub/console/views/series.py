@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from itertools import pairwise
 from typing import Literal
 
@@ -11,6 +11,7 @@ from msgspec import Struct
 from devices.frame import Millis
 from hub.ledger.views.readings import Row
 from hub.model import Flag
+from hub.paperwork.days import begins, wall
 
 HOUR: Millis = 3_600_000
 STEPS: dict[str, Millis] = {"10m": 600_000, "1h": HOUR}
@@ -87,14 +88,14 @@ class Sum(Struct, frozen=True):
 def edges(since: Millis, until: Millis, step: Step, zone: tzinfo) -> list[Millis]:
     """The ends of the steps which cover `since` to `until`: full hours and midnights of the site's clock."""
     if step == "1d":
-        day = datetime.fromtimestamp(since / 1000, UTC).astimezone(zone).date()
-        found = [_midnight(day.isoformat(), zone)]
+        day = wall(since, zone).date()
+        found = [begins(day, zone)]
         while found[-1] < until:
             day += timedelta(days=1)
-            found.append(_midnight(day.isoformat(), zone))
+            found.append(begins(day, zone))
         return found
     width = STEPS[step]
-    offset = datetime.fromtimestamp(since / 1000, UTC).astimezone(zone).utcoffset() or timedelta()
+    offset = wall(since, zone).utcoffset() or timedelta()
     ahead = offset // timedelta(milliseconds=1) % width
     first = (since + ahead) // width * width - ahead
     return list(range(first, until + width, width))
@@ -121,7 +122,3 @@ def total(rows: Sequence[Row]) -> Sum:
 
 def _at(row: Row) -> Millis:
     return row[0]
-
-
-def _midnight(day: str, zone: tzinfo) -> Millis:
-    return round(datetime.fromisoformat(day).replace(tzinfo=zone).timestamp() * 1000)

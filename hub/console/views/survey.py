@@ -112,6 +112,7 @@ class Survey:
                     samples[id].append(sample)
         except sqlite3.Error as error:
             log.info("batteries not worked out: %s", error)
+            self._weighed_at = None
             return
         ids, days = list(batteries), dict[str, int]()
         for start in range(0, len(ids), ONCE):

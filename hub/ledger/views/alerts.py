@@ -1,7 +1,7 @@
 """What pages tell of alerts beside the alerts themselves: newest facts, who was told, what is over."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +11,7 @@ from hub.model import Alert, Event, Notification, Status
 
 NEWEST_FACTS = 8
 MOST_TOLD = 20_000
-"""Notifications that are counted for one page."""
+"""Notifications that are counted for one page, as many of each alert."""
 END: Millis = 253_402_300_799_999
 REACHED = frozenset({Status.SENT, Status.MERGED})
 
@@ -21,11 +21,15 @@ _notification = msgspec.json.Decoder(Notification).decode
 
 
 class Reach(Struct, frozen=True):
-    """People, not messages: who got one message is reached. `waiting`: none yet, and one is on its way."""
+    """People, not messages: who got one message is reached. `waiting`: none yet, and one is on its way.
+
+    `cut`: there were more messages than are counted; these are people of the newest.
+    """
 
     told: int = 0
     reached: int = 0
     waiting: int = 0
+    cut: bool = False
 
 
 class Beside(Struct, frozen=True):
@@ -43,27 +47,28 @@ class _Row(Struct, frozen=True):
 _row = msgspec.json.Decoder(_Row).decode
 
 
-def beside(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> dict[str, Beside]:
+def beside(connection: sqlite3.Connection, alerts: Sequence[Alert]) -> dict[str, Beside]:
     """By the alert's id."""
-    left, found = MOST_TOLD, {}
+    found, most = {}, MOST_TOLD // max(len(alerts), 1)
     for alert in alerts:
         rows = connection.execute(
-            "SELECT body FROM notification INDEXED BY notification_alert WHERE alert = ? LIMIT ?",
-            (alert.id, max(left, 0)),
+            "SELECT body FROM notification INDEXED BY notification_alert WHERE alert = ? "
+            "ORDER BY seq DESC LIMIT ?",
+            (alert.id, most + 1),
         ).fetchall()
-        left -= len(rows)
         events = events_of(connection, alert, NEWEST_FACTS)
-        found[alert.id] = Beside(tuple(events), _reach(_row(body) for (body,) in rows))
+        reach = _reach((_row(body) for (body,) in rows[:most]), cut=len(rows) > most)
+        found[alert.id] = Beside(tuple(events), reach)
     return found
 
 
-def _reach(rows: Iterable[_Row]) -> Reach:
+def _reach(rows: Iterable[_Row], *, cut: bool) -> Reach:
     by_person: dict[str, set[Status]] = {}
     for row in rows:
         by_person.setdefault(row.recipient, set()).add(row.status)
     reached = sum(bool(statuses & REACHED) for statuses in by_person.values())
     waiting = sum(Status.PENDING in one and not one & REACHED for one in by_person.values())
-    return Reach(len(by_person), reached, waiting)
+    return Reach(len(by_person), reached, waiting, cut)
 
 
 def events_of(connection: sqlite3.Connection, alert: Alert, limit: int) -> list[Event]:

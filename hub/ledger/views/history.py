@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from devices.frame import Millis
 from hub.clock import EARLIEST_SANE
+from hub.ledger.reads import CLOCK_STEPS
+from hub.ledger.views.numbers import Table, first_from
 from hub.model import Act, Alert, Command, Event, Mode, Status
 
 AT_ONCE = 5_000
 """Alerts that one call looks at: some 30 ms. Between two calls another page has its turn."""
-CLOCK_STEPS: Millis = 3_600_000
-"""The hub's clock may have been set by so much between two rows that were written one after the other."""
 LEVEL = "level_m"
 GOOD = 2
 """The worst flag of a reading that may be a peak."""
@@ -49,6 +49,7 @@ class Delivery(Struct, frozen=True, gc=False):
     status: Status = Status.PENDING
     finished_at: Millis | None = None
     error: str = ""
+    template: str = ""
 
 
 _opened = msgspec.json.Decoder(Opened).decode
@@ -151,29 +152,12 @@ def commands_between(connection: sqlite3.Connection, since: Millis, until: Milli
     return [_command(body) for (body,) in rows]
 
 
-def _numbers(connection: sqlite3.Connection, table: str, since: Millis, until: Millis) -> tuple[int, int]:
+def _numbers(connection: sqlite3.Connection, table: Table, since: Millis, until: Millis) -> tuple[int, int]:
     """Between which numbers such rows lie: they are in the order of time, but for a clock that was set."""
     return (
-        _first_at(connection, table, since - CLOCK_STEPS),
-        _first_at(connection, table, until + CLOCK_STEPS),
+        first_from(connection, table, since - CLOCK_STEPS),
+        first_from(connection, table, until + CLOCK_STEPS),
     )
-
-
-def _first_at(connection: sqlite3.Connection, table: str, at: Millis) -> int:
-    low, high = connection.execute(
-        f"SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) + 1 FROM {table}"  # noqa: S608
-    ).fetchone()
-    while low < high:
-        middle = (low + high) // 2
-        found = connection.execute(
-            f"SELECT seq, created_at FROM {table} WHERE seq >= ? ORDER BY seq LIMIT 1",  # noqa: S608
-            (middle,),
-        ).fetchone()
-        if found is None or found[1] >= at:
-            high = middle
-        else:
-            low = found[0] + 1
-    return int(low)
 
 
 def peak(

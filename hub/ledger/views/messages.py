@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from devices.frame import Millis
-from hub.clock import EARLIEST_SANE
 from hub.ledger.reads import CLOCK_STEPS, NOT_DELIVERED, OVERTAKEN
+from hub.ledger.views.history import Delivery
+from hub.ledger.views.numbers import first_from
 from hub.model import Notification, Reason, Severity, Status
 
 SCANNED = 20_000
@@ -19,6 +20,8 @@ LATEST = 5_000
 COUNTED = 20_000
 """Messages of a day that are counted."""
 FOREVER: Millis = 1 << 62
+LATE_AFTER: Millis = 60_000
+"""A message that was delivered so long after the news had come was late."""
 Result = Literal["sent", "waiting", "unsure", "failed", "overtaken", "held", "merged", "replayed"]
 """What came of a message. unsure: handed over without an answer; overtaken: a later one of its alert said
 what was so; merged: told within another message; replayed: decided in a replay."""
@@ -31,11 +34,6 @@ ENDS: dict[Status, Result] = {
     Status.NOT_SENT: "replayed",
 }
 ROW = "SELECT seq, created_at, body FROM notification"
-LEAST = "SELECT coalesce(min(seq), 0) FROM notification"
-PAST_LAST = "SELECT coalesce(max(seq), 0) + 1 FROM notification"
-FROM_MIDDLE = (
-    "SELECT seq, created_at FROM notification WHERE seq >= ? AND created_at >= ? ORDER BY seq LIMIT 1"
-)
 
 
 class Told(Struct, frozen=True):
@@ -124,7 +122,7 @@ def tallies(connection: sqlite3.Connection, day: Millis, night: Millis) -> dict[
     return found
 
 
-def result_of(row: Told | Notification) -> Result:
+def result_of(row: Told | Notification | Delivery) -> Result:
     """Everything that is not delivered and has no other name has failed."""
     if row.finished_at is None:
         return "waiting"
@@ -152,25 +150,9 @@ def _rows(connection: sqlite3.Connection, sought: Sought) -> Iterator[tuple[int,
         )
     last = sought.before
     if sought.until < FOREVER:
-        last = min(last, first_from(connection, sought.until + CLOCK_STEPS))
-    first = first_from(connection, sought.since - CLOCK_STEPS) if sought.since else 0
+        last = min(last, first_from(connection, "notification", sought.until + CLOCK_STEPS))
+    first = first_from(connection, "notification", sought.since - CLOCK_STEPS) if sought.since else 0
     return connection.execute(f"{ROW} WHERE seq >= ? AND seq < ? ORDER BY seq DESC", (first, last))
-
-
-def first_from(connection: sqlite3.Connection, at: Millis) -> int:
-    """The number of the first message decided at `at` or later, by halving; past the last where none is.
-
-    Numbers grow with time, but for what was decided before the clock was set.
-    """
-    low, high = (connection.execute(end).fetchone()[0] for end in (LEAST, PAST_LAST))
-    while low < high:
-        middle = (low + high) // 2
-        row = connection.execute(FROM_MIDDLE, (middle, EARLIEST_SANE)).fetchone()
-        if row is None or row[1] >= at:
-            high = middle
-        else:
-            low = row[0] + 1
-    return int(low)
 
 
 def _fits(row: Told, sought: Sought) -> bool:
