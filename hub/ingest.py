@@ -325,13 +325,14 @@ def pause_after(attempt: int) -> float:
 async def heed_cancel(work: Awaitable[T]) -> T:
     """Awaits what aiomqtt does with `asyncio.wait_for`.
 
-    That, up to Python 3.11, forgets a cancellation which comes in the moment of the answer (CPython 86296):
-    who was to end would go on for ever.
+    That, up to Python 3.11, forgets a cancellation which comes in the moment of the answer, or of the refusal
+    (CPython 86296): who was to end would go on for ever.
     """
-    result = await work
-    if (task := asyncio.current_task()) and task.cancelling():
-        raise asyncio.CancelledError
-    return result
+    try:
+        return await work
+    finally:
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise asyncio.CancelledError
 
 
 async def _unless(lost: asyncio.Task[None], work: Coroutine[Any, Any, T]) -> T:

@@ -23,7 +23,7 @@ from hub.console.views import device_rows
 from hub.model import Act, Message
 from tests.consoles import Answer, Visitor, console, made, place
 from tests.hubs import Told, hub_of, up
-from tests.waiting import until
+from tests.waiting import until, within
 
 PATHS = [route.path for route in ROUTES if not {"GET"}.isdisjoint(getattr(route, "methods", None) or ())]
 PAGES = [path for path in PATHS if path.startswith("/console") and "{" not in path]
@@ -322,7 +322,7 @@ async def open_line(browser: Visitor, path: str) -> tuple[asyncio.StreamReader, 
     reader, writer = await asyncio.open_connection("127.0.0.1", int(browser.hub.web_port or 0))
     cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\n\r\n".encode())
-    return reader, writer, await asyncio.wait_for(reader.readline(), 20)
+    return reader, writer, await within(reader.readline(), 20)
 
 
 async def test_of_90_streams_that_are_opened_at_once_40_stay_and_other_pages_are_still_there(
@@ -344,10 +344,10 @@ async def test_who_has_logged_out_is_told_nothing_more_by_a_stream_that_was_open
     reader, writer, first = await open_line(operator, "/api/v1/stream")
     try:
         assert b" 200 " in first
-        assert b"hello" in await asyncio.wait_for(reader.readuntil(b"hello"), 20)
+        assert b"hello" in await within(reader.readuntil(b"hello"), 20)
         await operator.sends("/logout")
         await seen(operator.hub)
-        assert b"changed" not in await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 20)
+        assert b"changed" not in await within(reader.readuntil(b"0\r\n\r\n"), 20)
     finally:
         writer.close()
 

@@ -23,7 +23,7 @@ from hub.model import Act, Message, Outcome, Receipt, Verdict
 from hub.web.files import FILES, URLS
 from tests.consoles import Visitor, console
 from tests.hubs import up
-from tests.waiting import until
+from tests.waiting import until, within
 
 BOAR = {"type": "animal", "species": "boar", "confidence": 0.9, "count": 2}
 
@@ -35,7 +35,7 @@ class Open:
         self.answer = line.getresponse()
 
     async def next(self) -> tuple[str, dict[str, Any]]:
-        return await asyncio.wait_for(asyncio.to_thread(self._next), 20)
+        return await within(asyncio.to_thread(self._next), 20)
 
     def _next(self) -> tuple[str, dict[str, Any]]:
         name = ""

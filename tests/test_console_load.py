@@ -22,7 +22,7 @@ from tests.consoles import Visitor, made
 from tests.data import ROOT
 from tests.hubs import Told, hub_of, up
 from tests.stations import Station
-from tests.waiting import until
+from tests.waiting import until, within
 
 DEVICES, POSTS = 1_000, 12
 PROMISED_S = 1.0
@@ -77,10 +77,10 @@ async def crowd(visitor: Visitor, paths: list[str]) -> AsyncIterator[dict[str, A
     )  # fmt: skip
     try:
         process.stdin.write((" ".join(paths) + "\n").encode())
-        assert (await asyncio.wait_for(process.stdout.readline(), 20)).strip() == b"there"
+        assert (await within(process.stdout.readline(), 20)).strip() == b"there"
         yield got
         process.stdin.close()
-        got |= json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+        got |= json.loads(await within(process.stdout.readline(), 20))
     finally:
         if process.returncode is None:
             process.kill()

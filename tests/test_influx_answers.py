@@ -30,6 +30,7 @@ from tests.points import (
     until,
     written,
 )
+from tests.waiting import within
 
 
 @pytest.fixture
@@ -116,9 +117,9 @@ async def test_a_server_that_never_answers_holds_up_no_commit(
     async with forwarding(ledger, town("http://x")):
         await asyncio.to_thread(held.wait, 10)
         for n in range(50):
-            await asyncio.wait_for(ledger.store(Outcome(readings=[reading(NOW + 1 + n)])), 5)
-        await asyncio.wait_for(ledger.shed(NOW), 5)
-        await asyncio.wait_for(ledger.checkpoint_off_loop(), 5)
+            await within(ledger.store(Outcome(readings=[reading(NOW + 1 + n)])), 5)
+        await within(ledger.shed(NOW), 5)
+        await within(ledger.checkpoint_off_loop(), 5)
         assert len(ledger.readings_after(0, 100)[1]) == 51
         assert ledger.cursor("influx") == ""
         release.set()

@@ -13,7 +13,7 @@ from hub.readahead import ReadAhead
 from tests.hubs import hub_of, stored, up
 from tests.scripted_broker import PUBLISH, UP, Published, ScriptedBroker, village
 from tests.towns import town
-from tests.waiting import let_all_run, until
+from tests.waiting import let_all_run, until, within
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +188,7 @@ async def test_the_private_names_of_aiomqtt_and_paho_are_there_and_behave(path: 
             await until(lambda: broker.acknowledged == [11, 12])
             lost = asyncio.create_task(receiver.lost())
             broker.hang_up()
-            await asyncio.wait_for(lost, 5)
+            await within(lost, 5)
 
 
 async def test_a_broker_that_has_sent_its_window_and_waits_is_answered_before_the_time_is_over() -> None:
@@ -199,7 +199,7 @@ async def test_a_broker_that_has_sent_its_window_and_waits_is_answered_before_th
         async with receiver:
             for mid in range(1, WINDOW + 1):
                 broker.publish("naruko/test/cam-1/up", b'{"v":1}', mid)
-            assert len(await asyncio.wait_for(receiver.batch(), 5)) == WINDOW
+            assert len(await within(receiver.batch(), 5)) == WINDOW
 
 
 # --- commands -------------------------------------------------------------------------------------------

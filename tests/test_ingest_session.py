@@ -4,6 +4,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from hub import ingest
@@ -227,11 +228,15 @@ def test_a_batch_is_never_cut_within_a_millisecond() -> None:
     assert end_of_batch(came(*[5] * 2_000)) == 2_000
 
 
-async def test_a_cancellation_in_the_moment_of_the_answer_is_not_forgotten() -> None:
+@pytest.mark.parametrize("refused", [False, True], ids=["answer", "refusal"])
+async def test_a_cancellation_in_the_moment_of_the_answer_is_not_forgotten(refused: bool) -> None:
     answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    asking = asyncio.create_task(heed_cancel(asyncio.wait_for(answer, 10)))
+    asking = asyncio.create_task(heed_cancel(asyncio.wait_for(answer, 10)))  # noqa: TID251 (as aiomqtt does)
     await let_all_run()
-    answer.set_result(1)
+    if refused:
+        answer.set_exception(aiomqtt.MqttError("not authorised"))
+    else:
+        answer.set_result(1)
     asking.cancel()
     await asyncio.wait({asking})
     assert asking.cancelled()

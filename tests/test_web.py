@@ -28,7 +28,7 @@ from tests.paged import PLACE, Paged, paged, village
 from tests.test_demo import Demo
 from tests.timeline import SPRUNG
 from tests.towns import DAY
-from tests.waiting import until, wait_until
+from tests.waiting import until, wait_until, within
 
 # --- links ----------------------------------------------------------------------------------------
 
@@ -156,7 +156,7 @@ async def test_what_is_too_large_is_refused_before_it_is_read(tmp_path: Path, pa
     async with paged(tmp_path) as p:
         reader, writer = await asyncio.open_connection("127.0.0.1", p.hub.web_port)
         writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode())
-        answer = await asyncio.wait_for(reader.readline(), 5)
+        answer = await within(reader.readline(), 5)
         writer.close()
         assert b" 413 " in answer
 
@@ -184,7 +184,7 @@ async def test_a_form_that_falls_silent_is_let_go(tmp_path: Path, monkeypatch: p
         reader, writer = await asyncio.open_connection("127.0.0.1", p.hub.web_port)
         kind = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 500"
         writer.write(f"POST {p.link('yamane')} HTTP/1.1\r\nHost: x\r\n{kind}\r\n\r\ndo=ta".encode())
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await within(reader.read(), 5)
         assert b" 400 " in answer.splitlines()[0]
         writer.close()
         assert p.alert().task.stage is Stage.WAITING  # type: ignore[union-attr]

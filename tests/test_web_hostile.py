@@ -18,6 +18,7 @@ from hub.people.enrolment import DAY
 from tests.paged import CAUGHT, jpeg, paged, village
 from tests.test_office import alert, office_path
 from tests.timeline import SPRUNG, Timeline
+from tests.waiting import within
 
 # --- addresses ----------------------------------------------------------------------------------------
 
@@ -173,7 +174,7 @@ async def test_a_form_of_one_byte_now_and_then_is_not_waited_for_without_end(
 
         dribbling = asyncio.create_task(dribble())
         with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await within(reader.read(), 5) == b""
         dribbling.cancel()
         writer.close()
         assert (await p.get(p.link("yamane"))).status == 200

@@ -2,10 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 WITHIN_S = 30.0
 LOOK_EVERY_S = 0.01
+
+T = TypeVar("T")
 
 
 def wait_until(so: Callable[[], object], what: str = "", within: float = WITHIN_S) -> None:
@@ -24,6 +27,12 @@ async def until(so: Callable[[], object], what: str = "", within: float = WITHIN
         if time.monotonic() > end:
             raise AssertionError(f"not within {within:g} s: {what or so}")
         await asyncio.sleep(LOOK_EVERY_S / 5)
+
+
+async def within(work: Awaitable[T], seconds: float) -> T:
+    """What `work` returns; TimeoutError where it takes longer."""
+    async with asyncio.timeout(seconds):
+        return await work
 
 
 async def let_all_run(rounds: int = 200) -> None:

@@ -76,7 +76,8 @@ class Listener:
     async def take(self, within_s: float) -> Changes:
         """Empty: nothing has changed in this time, or there is no more to come."""
         try:
-            await asyncio.wait_for(self._any.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await self._any.wait()
         except TimeoutError:
             return Changes()
         self._any.clear()

@@ -141,7 +141,8 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         if whole:
             return await receive()  # that the browser has gone
         try:
-            message = await asyncio.wait_for(receive(), SILENCE_S)
+            async with asyncio.timeout(SILENCE_S):
+                message = await receive()
         except TimeoutError:
             raise ClientDisconnect from None
         taken += len(message.get("body", b""))
