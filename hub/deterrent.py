@@ -7,7 +7,7 @@ budgets bound them.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from zlib import crc32
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from hub.clock import is_sane
 from hub.config.policy import DeterrentPolicy
 from hub.config.shapes import Device, ZoneKind
 from hub.config.town import Town
+from hub.days import wall
 from hub.geofence import Geofence
 from hub.model import Act, Command, Event, EventKind, Freshness
 
@@ -200,14 +201,14 @@ def _is_live_animal(policy: DeterrentPolicy, event: Event, now: Millis) -> bool:
 
 def night_of(now: Millis, zone: tzinfo) -> int:
     """The day on whose noon the night began, as `DeterrentState.night`."""
-    return (datetime.fromtimestamp(now / 1000, zone) - NOON).toordinal()
+    return (wall(now, zone) - NOON).toordinal()
 
 
 def is_quiet(policy: DeterrentPolicy, now: Millis, zone: tzinfo) -> bool:
     """Also while nobody knows how late it is."""
     if not is_sane(now):
         return True
-    local = datetime.fromtimestamp(now / 1000, zone).time()
+    local = wall(now, zone).time()
     if policy.quiet_from <= policy.quiet_to:
         return policy.quiet_from <= local < policy.quiet_to
     return local >= policy.quiet_from or local < policy.quiet_to

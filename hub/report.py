@@ -1,11 +1,12 @@
 """What a run came to, as JSON: counts, alerts, notifications. Times with the site's zone."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 from devices.frame import Millis
 from hub import maps
+from hub.days import wall
 from hub.ledger import Ledger
 from hub.model import Alert, Notification
 from hub.pipeline import Pipeline
@@ -63,5 +64,5 @@ def _notification(notification: Notification, wall_ms: Mapping[str, float]) -> d
 
 def local(at: Millis, zone: tzinfo) -> str:
     """ISO 8601 with the zone's offset, and with milliseconds where there are any."""
-    moment = datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
+    moment = wall(at, zone)
     return moment.isoformat(timespec="milliseconds" if at % 1000 else "seconds")

@@ -1,7 +1,7 @@
 """What the hub did, told in the terminal as it happens: who was told what, why, with the map link."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rich.cells import cell_len
@@ -13,6 +13,7 @@ from devices.frame import Millis
 from hub import maps
 from hub.config.shapes import Role
 from hub.config.town import Town
+from hub.days import wall
 from hub.links import Links, Purpose
 from hub.model import Alert, Command, Event, EventKind, Notification, Outcome, Reason, Severity, Status
 from hub.telling.audience import ON_CALL
@@ -261,7 +262,7 @@ class Story:
             yield f"{person.name if person else id} ({role}{' '.join(channels)})"
 
     def _local(self, at: Millis) -> datetime:
-        return datetime.fromtimestamp(at / 1000, UTC).astimezone(self.town.zone_info)
+        return wall(at, self.town.zone_info)
 
     def summary(self, report: dict[str, Any]) -> None:
         """What it came to, in three lines."""

@@ -18,13 +18,13 @@ from hub.config.settings import LedgerSettings
 from hub.console.api.history import facts_of
 from hub.console.pages.report import by_trap, heat, neighbours, shade
 from hub.console.users import ConsoleRole
+from hub.days import wall
 from hub.detect.health import DeviceHealth
 from hub.ledger import Ledger
 from hub.ledger.views import history as view
 from hub.ledger.views.history import Opened
 from hub.model import Command, Event, EventKind, Flag, Mode, Outcome, Reading, Status
 from hub.paperwork import month
-from hub.paperwork.days import wall
 from hub.paperwork.month_devices import merged
 from hub.paperwork.month_shape import Captured, Drill, Facts, Month
 from tests import years

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hub import cli
 from hub.config.policy import TrapPolicy
 from hub.config.settings import LedgerSettings, Web
+from hub.days import day_of
 from hub.detect import patrol
 from hub.detect import trap as traps
-from hub.detect.patrol import day_of
 from hub.detect.trap import TrapState
 from hub.ledger import Ledger
 from hub.links import Purpose

@@ -14,6 +14,7 @@ from hub.config.load import load
 from hub.config.policy import HubPolicy
 from hub.config.settings import LedgerSettings
 from hub.config.shapes import Channel
+from hub.days import wall
 from hub.ledger import Ledger
 from hub.links import Purpose
 from hub.model import Mode, Reason
@@ -121,7 +122,7 @@ def test_there_is_one_a_month_at_most_and_only_in_its_hours(steps, day):
         now += step
         state = roll_call.begin(policy, state, now, TOKYO) or state
         if roll_call.is_due(policy, state, [], now, TOKYO):
-            local = roll_call._local(now, TOKYO)
+            local = wall(now, TOKYO)
             assert local.day >= day
             assert 10 <= local.hour < 13
             months.append(f"{local:%Y-%m}")

@@ -3,14 +3,14 @@
 import argparse
 import contextlib
 import sys
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
-from devices.frame import Millis
 from hub.cli.common import OK, USAGE, Adder, attach, rooms_of, town_of, unknown, with_people, write_act
 from hub.clock import SystemClock
 from hub.config.shapes import Device
 from hub.config.town import Town
+from hub.days import begins, day_of
 from hub.paperwork.sheets import ENCODINGS
 
 ABOUT_ALERT = ("take", "join", "arrive", "leave", "done")
@@ -143,14 +143,13 @@ def _list_rounds(town: Town) -> int:
 
 
 def _export_rounds(arguments: argparse.Namespace, town: Town) -> int:
-    from hub.detect import patrol  # noqa: PLC0415
     from hub.paperwork import patrols  # noqa: PLC0415
 
-    today = patrol.day_of(SystemClock().now(), town.zone_info)
+    today = day_of(SystemClock().now(), town.zone_info)
     first = arguments.month or today.replace(day=1)
     last = min((first + timedelta(days=31)).replace(day=1) - timedelta(days=1), today)
     with contextlib.closing(attach(town)) as ledger:
-        acts = ledger.acts_of(patrols.VISITS, 0, _begins(town, last + timedelta(days=1)))
+        acts = ledger.acts_of(patrols.VISITS, 0, begins(last + timedelta(days=1), town.zone_info))
         about = {act.target for act in acts if act.kind in patrols.AT_ALERTS}
         alerts = [alert for id in about if (alert := ledger.alert(id)) and alert.kind == "trap"]
         town = with_people(town, ledger)
@@ -162,8 +161,8 @@ def export_captures(arguments: argparse.Namespace) -> int:
     from hub.paperwork import captures  # noqa: PLC0415
 
     town = town_of(arguments)
-    since = _begins(town, arguments.first) if arguments.first else 0
-    until = _begins(town, arguments.last + timedelta(days=1)) if arguments.last else 1 << 62
+    since = begins(arguments.first, town.zone_info) if arguments.first else 0
+    until = begins(arguments.last + timedelta(days=1), town.zone_info) if arguments.last else 1 << 62
     with contextlib.closing(attach(town)) as ledger:
         acts = ledger.acts_of(("done",), since, until)
         alerts = {act.target: alert for act in acts if (alert := ledger.alert(act.target))}
@@ -171,11 +170,6 @@ def export_captures(arguments: argparse.Namespace) -> int:
         town = with_people(town, ledger)
     found = captures.captures(events, acts, alerts)
     return _write(arguments, captures.HEADINGS, captures.rows(town, found))
-
-
-def _begins(town: Town, day: date) -> Millis:
-    """The first moment of a local day."""
-    return round(datetime.combine(day, time(), town.zone_info).timestamp() * 1000)
 
 
 def _write(arguments: argparse.Namespace, headings: tuple[str, ...], rows: list[tuple[object, ...]]) -> int:

@@ -3,7 +3,7 @@
 Problem: 404 of what nobody knows, 409 where it is over, is not offered, or nothing came of it.
 """
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from math import ceil
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from devices.frame import Millis
 from hub.console.access import act_of
 from hub.console.api.frame import Call, Problem
 from hub.console.views.open_alerts import offered, sounding
+from hub.days import wall
 from hub.deterrent import ALL
 from hub.model import Act, Alert, AlertState, Outcome
 from hub.web import offer
@@ -105,9 +106,9 @@ def find(call: Call, id: str) -> Alert:
 
 def to_morning(now: Millis, zone: tzinfo) -> int:
     """Minutes to the next 07:00 by the clock on the site's wall."""
-    wall = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone)
-    morning = wall.replace(hour=MORNING, minute=0, second=0, microsecond=0)
-    if morning <= wall:
+    local = wall(now, zone)
+    morning = local.replace(hour=MORNING, minute=0, second=0, microsecond=0)
+    if morning <= local:
         morning += timedelta(days=1)
     return ceil((morning.timestamp() * 1000 - now) / 60_000)
 

@@ -4,13 +4,14 @@ No sensor takes its place: who cannot go takes the trap out of use (休止), and
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, tzinfo
 
 from msgspec import Struct
 
 from devices.frame import Millis
 from hub.config.shapes import Device
 from hub.config.town import Town
+from hub.days import day_of, wall
 from hub.detect.trap import TrapState
 from hub.model import Alert, Event, EventKind
 
@@ -31,10 +32,6 @@ def incident_of(owner: str) -> str:
 def clock(state: TrapState, now: Millis) -> Millis | None:
     """The trap's clock: for how long nothing has shown that it is set. None: it is not set, or never was."""
     return now - state.proved_at if state.state == "armed" and state.proved_at else None
-
-
-def day_of(at: Millis, zone: tzinfo) -> date:
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).date()
 
 
 def is_seen(state: TrapState, now: Millis, zone: tzinfo) -> bool:
@@ -78,7 +75,7 @@ def tick(
     by = town.policy.trap.patrol_by
     owners = {device.trap.owner for device in town.devices.values() if device.trap}
     changed = {owner: Round(told_at=now) for owner in owners - rounds.keys()}
-    if by is None or datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).time() < by:
+    if by is None or wall(now, zone).time() < by:
         return changed, events
     for owner, traps in missing(town, states, now).items():
         if owner in rounds and day_of(rounds[owner].told_at, zone) != today:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from devices.frame import Millis
 from hub.clock import Clock, is_sane, monotonic
+from hub.days import wall
 from hub.lanes import Lane
 from hub.ledger import backup
 from hub.ledger.book import Ledger
@@ -60,7 +61,7 @@ def is_due(done: Done, at: time, zone: tzinfo, now: Millis) -> bool:
         return True
     if not done.ok and now - done.at >= AGAIN_AFTER:
         return True
-    here = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone)
+    here = wall(now, zone)
     tonight = datetime.combine(here.date(), at, zone)
     if tonight > here:
         tonight = datetime.combine(here.date() - timedelta(days=1), at, zone)

@@ -5,11 +5,11 @@ second tap, or a form about an alert that was closed already, is none.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from hub.config.town import Town
+from hub.days import wall
 from hub.model import Act, Alert, Event, EventKind
 from hub.telling.facts import name_of
 from hub.wording.values import words
@@ -54,7 +54,7 @@ def _row(town: Town, capture: Capture) -> tuple[object, ...]:
     act, alert, form = capture.act, capture.alert, capture.act.form
     device = town.devices.get(alert.device)
     trap = device.trap if device else None
-    when = datetime.fromtimestamp(act.at / 1000, UTC).astimezone(town.zone_info)
+    when = wall(act.at, town.zone_info)
     reporter = name_of(town, act.who)
     return (
         f"{when:%Y/%m/%d}",

@@ -10,11 +10,11 @@ from datetime import date, timedelta, tzinfo
 from devices.frame import Millis
 from hub import statistics
 from hub.config.town import Town
+from hub.days import begins, wall
 from hub.detect.health import DeviceHealth
 from hub.ledger.views.history import Opened
 from hub.model import Alert, Event, EventKind, Mode, Status
 from hub.paperwork.captures import captures
-from hub.paperwork.days import begins, wall
 from hub.paperwork.month_devices import (
     deliveries,
     floods,

@@ -4,14 +4,14 @@ Nothing that a sensor says stands in it: a round is what a person has seen.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from msgspec import Struct
 
 from devices.frame import Millis
 from hub.config.shapes import Device, Trap
 from hub.config.town import Town
-from hub.detect.patrol import day_of
+from hub.days import day_of, wall
 from hub.model import Act
 from hub.telling.facts import name_of
 from hub.wording.values import words
@@ -69,7 +69,7 @@ def _row(town: Town, device: Device, trap: Trap, made: list[Visit], day: date) -
     today = [visit for visit in made if day_of(visit.at, zone) == day]
     left_as = [visit.left_as for visit in made if visit.left_as and day_of(visit.at, zone) <= day]
     idle = bool(left_as) and left_as[-1] == "disarmed"
-    times = [datetime.fromtimestamp(v.at / 1000, UTC).astimezone(zone) for v in today]
+    times = [wall(v.at, zone) for v in today]
     return (
         f"{day:%Y/%m/%d}",
         trap.no,

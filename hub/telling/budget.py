@@ -11,7 +11,7 @@ service may refuse them then, the hub does not.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from itertools import groupby
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from hub.clock import is_sane
 from hub.config.policy import Policy
 from hub.config.tell_policy import ChannelBudget
 from hub.config.town import Town
+from hub.days import day_of
 from hub.model import Notification, Severity, Status
 from hub.telling.storm import DEVICE, class_of
 
@@ -141,7 +142,7 @@ def spared(
 
 
 def period_of(limits: ChannelBudget, now: Millis, zone: tzinfo) -> str:
-    day = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).date().isoformat()
+    day = day_of(now, zone).isoformat()
     return day if limits.per == "day" else day[:7]
 
 

@@ -9,7 +9,7 @@ nobody knows whether it is night, and nothing waits for the morning.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from hub.config.channels import READ_BY_OTHERS
 from hub.config.policy import Policy
 from hub.config.shapes import Person, Role
 from hub.config.town import Town
+from hub.days import wall
 from hub.model import Alert, Mode, Notification, Reason, Severity, Status
 from hub.people.roll import Said
 from hub.telling import budget, storm
@@ -121,7 +122,7 @@ def _quiet_until(
     if gravity >= Severity.DANGER:
         return ""
     if said and now < said.quiet_until and not is_grave(kind, gravity):
-        return _minute(_wall(said.quiet_until, town.zone_info) + timedelta(minutes=1))
+        return _minute(wall(said.quiet_until, town.zone_info) + timedelta(minutes=1))
     policy, person = town.policy.quiet, town.people[notification.recipient]
     hours = person.quiet or policy.hours
     if not hours or gravity >= _wakes_from(town.policy, person):
@@ -129,7 +130,7 @@ def _quiet_until(
     field = class_of(kind) in ("animal", "trap") and not FIELD.isdisjoint(person.roles)
     if field and not (person.quiet or policy.field_too):
         return ""
-    return _end_of(hours, _wall(now, town.zone_info))
+    return _end_of(hours, wall(now, town.zone_info))
 
 
 def _wakes_from(policy: Policy, person: Person) -> Severity:
@@ -140,26 +141,22 @@ def _wakes_from(policy: Policy, person: Person) -> Severity:
     return min(severity_of(level) for level in levels)
 
 
-def _end_of(hours: str, wall: datetime) -> str:
-    """When the quiet hours end in which `wall` lies, empty where it lies in none."""
+def _end_of(hours: str, local: datetime) -> str:
+    """When the quiet hours end in which `local` lies, empty where it lies in none."""
     begins, ends = hours.split("-")
-    clock = f"{wall:%H:%M}"
+    clock = f"{local:%H:%M}"
     is_quiet = begins <= clock < ends if begins < ends else clock >= begins or clock < ends
-    return _next((ends,), wall) if is_quiet else ""
+    return _next((ends,), local) if is_quiet else ""
 
 
-def _next(hours: Iterable[str], wall: datetime) -> str:
-    """The first of these hours after `wall`."""
-    days = (wall.date(), wall.date() + timedelta(days=1))
-    return min(at for day in days for hour in hours if (at := f"{day}T{hour}") > _minute(wall))
+def _next(hours: Iterable[str], local: datetime) -> str:
+    """The first of these hours after `local`."""
+    days = (local.date(), local.date() + timedelta(days=1))
+    return min(at for day in days for hour in hours if (at := f"{day}T{hour}") > _minute(local))
 
 
-def _wall(at: Millis, zone: tzinfo) -> datetime:
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
-
-
-def _minute(wall: datetime) -> str:
-    return f"{wall:%Y-%m-%dT%H:%M}"
+def _minute(local: datetime) -> str:
+    return f"{local:%Y-%m-%dT%H:%M}"
 
 
 def _waiting(notification: Notification, due: str, now: Millis) -> Notification:
@@ -210,7 +207,7 @@ def _item(
         severity=max(int(row.severity) for row in rows),
         title=said.title or said.body,
         at=now,
-        due=quiet or _next(town.policy.channels.digest_hours, _wall(now, town.zone_info)),
+        due=quiet or _next(town.policy.channels.digest_hours, wall(now, town.zone_info)),
         channels=() if quiet else tuple(row.channel for row in rows),
         mode=alert.mode,
     )
@@ -252,8 +249,8 @@ def tell(
 
 
 def _has_come(item: Item, now: Millis, zone: tzinfo) -> bool:
-    wall = _wall(now, zone)
-    return item.due <= _minute(wall) or item.due > _minute(wall + LONGEST)
+    local = wall(now, zone)
+    return item.due <= _minute(local) or item.due > _minute(local + LONGEST)
 
 
 def _channels(

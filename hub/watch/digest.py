@@ -7,7 +7,7 @@ saving does, and after an outage as soon as the hub is back.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from hub.alerts import OFFICE, OPERATORS, Telling
 from hub.config.policy import HubPolicy
 from hub.config.shapes import Role
 from hub.config.town import Town
+from hub.days import wall
 from hub.detect.health import DeviceHealth
 from hub.detect.hub import MB, Vitals
 from hub.links import Links, Purpose
@@ -53,7 +54,7 @@ class Day(NamedTuple):
 
 def today(policy: HubPolicy, now: Millis, zone: tzinfo) -> str:
     """The day whose report is the newest due: today's from `digest_at` on, else yesterday's."""
-    local = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone)
+    local = wall(now, zone)
     day = local.date() if local.time() >= policy.digest_at else local.date() - timedelta(days=1)
     return day.isoformat()
 

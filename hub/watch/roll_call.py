@@ -1,7 +1,7 @@
 """The monthly test message: to everybody on every channel, and who has not said that it came. Pure."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import partial
 
 from msgspec import Struct
@@ -12,6 +12,7 @@ from hub.alerts import Telling
 from hub.config.policy import HubPolicy
 from hub.config.shapes import Person
 from hub.config.town import Town
+from hub.days import wall
 from hub.links import Links, Purpose
 from hub.model import Alert, Mode, Notification, Reason, Severity
 from hub.telling.compose import on_every_channel
@@ -44,7 +45,7 @@ class RollCall(Struct, frozen=True, omit_defaults=True):
 def begin(policy: HubPolicy, state: RollCall | None, now: Millis, zone: tzinfo) -> RollCall | None:
     """The state where there is none yet, or one from the future: a test whose day is over is not made up for.
     None: the state is right as it is."""
-    local = _local(now, zone)
+    local = wall(now, zone)
     month = f"{local:%Y-%m}"
     if state is not None and state.month <= month:
         return None
@@ -57,7 +58,7 @@ def is_due(
     policy: HubPolicy, state: RollCall | None, open_alerts: Iterable[Alert], now: Millis, zone: tzinfo
 ) -> bool:
     """From its day on, within hours after its time, once a month, and never while something goes on."""
-    local = _local(now, zone)
+    local = wall(now, zone)
     if not policy.test_day or state is None or state.month >= f"{local:%Y-%m}":
         return False
     naive = local.replace(tzinfo=None)
@@ -77,7 +78,7 @@ def call(
     """
     people = tuple(town.people.values())
     told = [n for person in people for n in ask(town, person, now, live=live, links=links)]
-    month = f"{_local(now, town.zone_info):%Y-%m}"
+    month = f"{wall(now, town.zone_info):%Y-%m}"
     return RollCall(month, now, tuple(person.id for person in people)), told
 
 
@@ -117,10 +118,6 @@ def overdue(policy: HubPolicy, state: RollCall | None, now: Millis) -> tuple[str
     if state is None or not state.sent_at or state.reported or now - state.sent_at < policy.test_answer:
         return ()
     return state.missing
-
-
-def _local(now: Millis, zone: tzinfo) -> datetime:
-    return datetime.fromtimestamp(now / 1000, UTC).astimezone(zone)
 
 
 def _first_day(policy: HubPolicy, local: datetime) -> date:

@@ -1,6 +1,5 @@
 """`/m/TOKEN`: what the hub knows of one person, what can be changed of it, and the way out."""
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from starlette.routing import Route
 from devices.frame import Millis
 from hub.config.shapes import Person
 from hub.config.town import Town
+from hub.days import wall
 from hub.links import Purpose
 from hub.model import Act
 from hub.people.browsers import read_subscription
@@ -55,7 +55,7 @@ async def show(request: Request) -> Response:
         "as_": standing(person.roles, lang),
         "places": places(town, person.zones, lang),
         "channels": _channels(person, enrolled),
-        "since": f"{datetime.fromtimestamp(enrolled.at / 1000, town.zone_info):%Y-%m-%d}" if enrolled else "",
+        "since": f"{wall(enrolled.at, town.zone_info):%Y-%m-%d}" if enrolled else "",
         "asks": did in ("test", "push") or (enrolled is not None and not said.heard_at),
         "heard": when(said.heard_at) if said.heard_at else "",
         "quiet": when(said.quiet_until) if said.quiet_until > now else "",

@@ -1,6 +1,5 @@
 """An invitation on paper: a sheet of A5 with the QR code, in Japanese and English, printed from a browser."""
 
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from markupsafe import Markup
 
 from devices.frame import Millis
 from hub.config.town import Town
+from hub.days import wall
 from hub.web.words import says
 
 MODULE = 5
@@ -19,7 +19,7 @@ MODULE = 5
 def sheet(town: Town, url: str, until: Millis) -> str:
     """HTML with everything in it: no file, no font and no script from elsewhere."""
     code = segno.make_qr(url, error="m").svg_inline(scale=MODULE, border=4, light="#fff")
-    end = datetime.fromtimestamp(until / 1000, UTC).astimezone(town.zone_info)
+    end = wall(until, town.zone_info)
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(),

@@ -1,7 +1,7 @@
 """From the values of an alert to the words of a message."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from functools import cache
 from math import isfinite
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from devices.frame import Millis
 from hub import maps
 from hub.config.channels import READ_BY_OTHERS
+from hub.days import day_of, wall
 from hub.wording.files import read
 
 MAX_TEXT = 64
@@ -71,8 +72,8 @@ SHORTENED = frozenset(
 
 def format_time(at: Millis, now: Millis, zone: tzinfo) -> str:
     """`21:07`; `11/21 21:07` where that is not today."""
-    then = datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
-    today = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone).date()
+    then = wall(at, zone)
+    today = day_of(now, zone)
     clock = f"{then:%H:%M}"
     return clock if then.date() == today else f"{then.month}/{then.day} {clock}"
 

@@ -14,12 +14,12 @@ from hub.console.access import console_of
 from hub.console.api.frame import Call, Problem, endpoint
 from hub.console.views import past
 from hub.console.views.past import HistoryQuery, Past, Search
+from hub.days import wall
 from hub.ledger import Ledger
 from hub.ledger.views import history as ledger_history
 from hub.ledger.views.history import Delivery, Opened
 from hub.model import Alert
 from hub.paperwork import month, sheets
-from hub.paperwork.days import wall
 from hub.paperwork.month_devices import FLOODS
 from hub.paperwork.month_shape import Facts, Month
 

@@ -13,10 +13,10 @@ from hub.config.town import Town
 from hub.console.access import ConsoleRole, act_of
 from hub.console.api.frame import Call, Id, Problem, endpoint
 from hub.console.views.habituation import midnight
+from hub.days import wall
 from hub.ledger.views import messages as view
 from hub.ledger.views.messages import Tally
 from hub.model import Act
-from hub.paperwork.days import wall
 from hub.people.enrolment import state_of
 from hub.people.roll import NOTHING, Said
 from hub.state import SITE, State

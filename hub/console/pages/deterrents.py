@@ -1,6 +1,6 @@
 """`/console/deterrents`: sirens and flashes, what they do, and whether animals still run from them."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from functools import partial
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from hub.console.access import ConsoleRole, lang_of, may, needs, render
 from hub.console.api.deterrents import DeterrentsQuery, listed
 from hub.console.api.frame import Problem, call_of
 from hub.console.views.habituation import Week
+from hub.days import wall
 from hub.wording.values import format_time
 
 PAGE = 60
@@ -85,7 +86,7 @@ async def act(request: Request) -> Response:
 
 def day(at: Millis, zone: tzinfo) -> str:
     """`11/21`."""
-    then = datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
+    then = wall(at, zone)
     return f"{then.month}/{then.day}"
 
 

@@ -21,10 +21,10 @@ from hub.console.api.history import LABEL, MOST_ROWS, PageQuery, look
 from hub.console.views import past
 from hub.console.views.open_alerts import signed
 from hub.console.views.past import Past
+from hub.days import begins, wall
 from hub.ledger.views import alerts as ledger_alerts
 from hub.ledger.views import history as ledger_history
 from hub.ledger.views.messages import result_of
-from hub.paperwork.days import begins, wall
 from hub.web.words import plain
 from hub.wording.values import words
 

@@ -16,9 +16,9 @@ from hub.console.api.frame import Call, Problem, call_of
 from hub.console.api.messages import KINDS, RESULTS, Message, message_of
 from hub.console.api.people import PeopleQuery, begins_of, named, people_of, send_test
 from hub.console.views.past import local
+from hub.days import begins, wall
 from hub.ledger.views import messages as view
 from hub.ledger.views.messages import FOREVER, LATE_AFTER, Sought
-from hub.paperwork.days import begins, wall
 from hub.web.pages import SPOKEN
 from hub.web.spans import span
 from hub.web.words import plain

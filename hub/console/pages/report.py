@@ -18,8 +18,8 @@ from hub.console.api.frame import call_of
 from hub.console.api.history import month_of
 from hub.console.pages.history import lasted
 from hub.console.views import past
+from hub.days import wall
 from hub.paperwork import month
-from hub.paperwork.days import wall
 from hub.paperwork.month_devices import LISTED
 from hub.paperwork.month_shape import Captured, Month, PlaceHours, PlaceMonths
 from hub.wording.values import words

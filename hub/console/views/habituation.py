@@ -14,8 +14,8 @@ from typing import Literal
 from msgspec import Struct
 
 from devices.frame import Millis
+from hub.days import begins, day_of
 from hub.model import Alert, AlertState, Command, Event, Mode, Status
-from hub.paperwork.days import begins, wall
 
 NEWEST = 10
 """Activations by which the effect is judged; those before are what it is compared with."""
@@ -186,7 +186,7 @@ def share(judged: Iterable[Activation]) -> Share:
 
 def midnight(now: Millis, zone: tzinfo, days_before: int = 0) -> Millis:
     """The begin of the site's day, or of the one so many days before."""
-    return begins(wall(now, zone).date() - timedelta(days=days_before), zone)
+    return begins(day_of(now, zone) - timedelta(days=days_before), zone)
 
 
 def since(now: Millis, zone: tzinfo) -> Millis:

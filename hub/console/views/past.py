@@ -12,8 +12,8 @@ from hub import model
 from hub.config.town import Town
 from hub.console.api.frame import NEVER, Instant
 from hub.console.views.open_alerts import signed, what
+from hub.days import wall
 from hub.model import Severity
-from hub.paperwork.days import wall
 from hub.web.words import plain
 from hub.wording.values import clean, words
 

@@ -9,9 +9,9 @@ from typing import Literal
 from msgspec import Struct
 
 from devices.frame import Millis
+from hub.days import begins, day_of, wall
 from hub.ledger.views.readings import Row
 from hub.model import Flag
-from hub.paperwork.days import begins, wall
 
 HOUR: Millis = 3_600_000
 STEPS: dict[str, Millis] = {"10m": 600_000, "1h": HOUR}
@@ -88,7 +88,7 @@ class Sum(Struct, frozen=True):
 def edges(since: Millis, until: Millis, step: Step, zone: tzinfo) -> list[Millis]:
     """The ends of the steps which cover `since` to `until`: full hours and midnights of the site's clock."""
     if step == "1d":
-        day = wall(since, zone).date()
+        day = day_of(since, zone)
         found = [begins(day, zone)]
         while found[-1] < until:
             day += timedelta(days=1)

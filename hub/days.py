@@ -10,6 +10,10 @@ def wall(at: Millis, zone: tzinfo) -> datetime:
     return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone)
 
 
+def day_of(at: Millis, zone: tzinfo) -> date:
+    return wall(at, zone).date()
+
+
 def begins(day: date, zone: tzinfo) -> Millis:
     """Midnight. ValueError, OverflowError: so far off that it is no time."""
     return round(datetime.combine(day, time(), zone).timestamp() * 1000)
