@@ -47,7 +47,7 @@ def test_an_alert_arrives_live_is_seen_and_silenced_and_the_page_outlives_a_cut_
     desk = logged_in(browser, trap)
     assert "There is no open alert now" in desk.text
     seen = desk.runs("performance.timeOrigin")
-    wait_until(lambda: "Nobody has in hand: 1" in desk.text, "the trap is on the page", within=60)
+    wait_until(lambda: "With nobody on it: 1" in desk.text, "the trap is on the page", within=60)
     assert desk.runs("performance.timeOrigin") == seen, "without a reload"
     desk.taps("I have seen it")
     assert "It is not told again" in desk.text
