@@ -15,7 +15,7 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	@.ci/servers chromium:chromium promtool:prometheus
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # make chaos: every fault on real processes, 100 kills and the soak among them (some 55 minutes)
 chaos: $(VENV)/.ready
