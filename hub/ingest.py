@@ -90,6 +90,9 @@ class Receiver(aiomqtt.Client):
     def _on_connect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
+        if self._left:  # its answer has come after we had been told to stop
+            client.disconnect()
+            return
         self.session_present = bool(flags.session_present)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 

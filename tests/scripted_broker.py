@@ -50,6 +50,8 @@ class ScriptedBroker:
     def __init__(self) -> None:
         self.port = 0
         self.session_present = False
+        self.code = 0
+        """Of its CONNACK: 5 is "not authorised"."""
         self.refuses: set[str] = set()
         """Topics that it answers with 0x80."""
         self.mute: set[int] = set()
@@ -142,7 +144,7 @@ class ScriptedBroker:
             self.hang_up()
         elif kind == CONNECT:
             self.connects.append(read_connect(body))
-            self._answer(kind, CONNACK, bytes([self.session_present, 0]))
+            self._answer(kind, CONNACK, bytes([self.session_present, self.code]))
         elif kind == SUBSCRIBE:
             topics = _topics(body[2:], with_qos=True)
             self.subscribed += topics

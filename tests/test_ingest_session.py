@@ -240,3 +240,24 @@ async def test_a_cancellation_in_the_moment_of_the_answer_is_not_forgotten(refus
     asking.cancel()
     await asyncio.wait({asking})
     assert asking.cancelled()
+
+
+@pytest.mark.parametrize(("code", "drops_on"), [(0, set()), (0, {SUBSCRIBE}), (5, set()), (0, {CONNECT})],
+                         ids=["answers", "hangs up later", "refuses", "hangs up"])  # fmt: skip
+async def test_told_to_stop_at_any_moment_it_stops_whatever_the_broker_does(
+    code: int, drops_on: set[int]
+) -> None:
+    async def handle(messages: list[Message]) -> None: ...
+    async def remember(topics: set[str], forgotten: bool) -> None: ...
+
+    async with ScriptedBroker() as broker:
+        broker.code = code
+        for turns in range(150):
+            broker.drops_on = set(drops_on)
+            edge = Broker(village(broker).hub.mqtt, "test", SystemClock())
+            running = asyncio.create_task(edge.run(handle, set, remember))
+            await let_all_run(turns)
+            running.cancel()
+            done, _ = await asyncio.wait({running}, timeout=10)
+            assert done, f"after {turns} turns of the loop"
+            assert running.cancelled()
