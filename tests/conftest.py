@@ -69,6 +69,16 @@ def browser(started_browser: Browser) -> Iterator[Browser]:
     started_browser.put_away()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers tell tests apart by ids. Under pytest 9.2 schemathesis 4.32 gives all endpoints the same."""
+    for item in items:
+        if label := getattr(item, "operation_label", None):
+            item._id = item.id.with_params(label)
+    twice = [id for id, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"of tests with the same id a worker runs only one: {', '.join(twice)}")
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and isinstance(report.longrepr, tuple):
         _left_out[report.longrepr[2].removeprefix("Skipped: ")] += 1
