@@ -10,6 +10,7 @@ from hub.config.policy import HealthPolicy
 from hub.config.town import Town
 from tests.hubs import at_broker
 from tests.towns import pir, town
+from tests.waiting import let_all_run
 
 CONNECT, CONNACK, PUBLISH, PUBACK = 1, 2, 3, 4
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 10, 11, 12, 13, 14
@@ -78,6 +79,9 @@ class ScriptedBroker:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server
+        for listener in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        await let_all_run()  # asyncio leaves a connection open that was let in just before the server's end
         self._server.close()
         for task in self._tasks:
             task.cancel()
